@@ -1,0 +1,100 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The house: imports point one way, System ← Core ← Shell ← App (docs/ARCHITECTURE.md).
+
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig,
+        providers: [.apt([apt])])
+}
+
+func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+    module(name, in: "Core", dependencies)
+}
+
+func shell(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+    module(name, in: "Shell", dependencies)
+}
+
+func module(
+    _ name: String, in ring: String, _ dependencies: [Target.Dependency]
+) -> [Target] {
+    [
+        .target(name: name, dependencies: dependencies, path: "Sources/\(ring)/\(name)"),
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [.init(stringLiteral: name), "TestKit"] + dependencies,
+            path: "Tests/\(name)Tests"),
+    ]
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOEmbedded", package: "swift-nio"),
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+]
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
+
+var targets: [Target] = [
+    system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
+    system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    .target(name: "TestKit", path: "Tests/TestKit"),
+]
+targets += core("JSON")
+targets += core("WebSocket")
+targets += core("HashRing")
+targets += core("EngineIO")
+targets += core("SocketIO", ["JSON"])
+targets += core("Rooms", ["JSON"])
+targets += core("Cluster", ["HashRing"])
+targets += shell("Secrets", ["COpenSSL"] + nio)
+targets += shell(
+    "SocketIOServer",
+    ["JSON", "WebSocket", "EngineIO", "SocketIO", nioHTTP, logging, atomics] + nio)
+targets += shell("Redis", ["CHiredis", nioSSL, logging] + nio)
+targets += shell("RoomStore", ["JSON", "Rooms", "Redis", logging] + nio)
+targets += shell(
+    "RoomService",
+    ["JSON", "Rooms", "RoomStore", "SocketIOServer", "Cluster", "Secrets", logging, nioHTTP] + nio)
+targets += shell(
+    "HTTPAPI", ["JSON", "SocketIOServer", "Cluster", "Secrets", logging, nioHTTP, atomics] + nio)
+targets += [
+    .executableTarget(
+        name: "tandem",
+        dependencies: [
+            "JSON", "Rooms", "RoomStore", "RoomService", "SocketIOServer", "HTTPAPI", "Redis",
+            "Cluster", "HashRing", "Secrets", logging,
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        ] + nio,
+        path: "Sources/App/tandem"),
+    .testTarget(
+        name: "tandemTests", dependencies: ["tandem", "TestKit"], path: "Tests/tandemTests"),
+]
+
+for target in targets where target.type != .system {
+    target.swiftSettings = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+}
+
+let package = Package(
+    name: "tandem",
+    products: [
+        .executable(name: "tandem", targets: ["tandem"]),
+        .library(name: "SocketIOServer", targets: ["SocketIOServer"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: targets
+)

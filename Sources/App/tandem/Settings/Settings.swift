@@ -1,0 +1,199 @@
+import Cluster
+import Logging
+import NIOCore
+import NIOPosix
+import Redis
+import RoomService
+import SocketIOServer
+
+/// Everything that the environment decides.
+struct Settings: Sendable {
+    var host = "0.0.0.0"
+    var port = 3001
+    var node: ClusterNode
+    var nodes: ClusterNodes
+    /// Nil: embedded mode.
+    var redis: RedisConfiguration?
+    var origins: OriginPolicy
+    var trustedProxies = AddressRange.loopback
+    var pingInterval: Duration = .seconds(10)
+    var pingTimeout: Duration = .seconds(5)
+    var maxPayloadBytes = 16 * 1024 * 1024 + 64 * 1024
+    var hostGrace: Duration = .seconds(60)
+    var emptyRoomTTL: Duration = .seconds(3_600)
+    var heartbeatInterval: Duration = .seconds(1)
+    var nodeLease: Duration = .seconds(5)
+    var drainDelay: Duration = .seconds(2)
+    var drainWindow: Duration = .seconds(2)
+    var language = Messages.Language.english
+    var eventLoops = System.coreCount
+    var adminToken: String?
+    var logLevel = Logger.Level.info
+    var logFormat = LogFormat.text
+
+    enum LogFormat: String, Sendable, CaseIterable {
+        case text, json
+    }
+
+    /// What is wrong with the environment, every problem of it.
+    struct Invalid: Error, CustomStringConvertible {
+        let problems: [String]
+        var description: String { problems.joined(separator: "\n") }
+    }
+
+    /// - Parameters:
+    ///   - environment: of the process; it wins over the file.
+    ///   - file: an env file, if one was named.
+    init(environment: [String: String], file: EnvironmentFile? = nil) throws(Invalid) {
+        var values = file?.values ?? [:]
+        values.merge(environment.filter { !$0.value.isEmpty }) { $1 }
+        var reader = SettingsReader(values, problems: file?.problems ?? [])
+        host = reader.string(.host) ?? host
+        port = reader.integer(.port, 1...65_535, default: port)
+        nodes = Self.placeholder
+        node = Self.placeholder.nodes[0]
+        origins = OriginPolicy(patterns: [])
+        readCluster(&reader)
+        redis = Self.readRedis(&reader)
+        readClients(&reader)
+        readTimes(&reader)
+        language = reader.choice(.clientLanguage, default: language)
+        eventLoops = reader.integer(.eventLoops, 1...256, default: eventLoops)
+        if let token = reader.string(.adminToken) {
+            if token.utf8.count < 16 { reader.report(.adminToken, "at least 16 characters") }
+            adminToken = token
+        }
+        logLevel = reader.choice(.logLevel, default: logLevel)
+        logFormat = reader.choice(.logFormat, default: logFormat)
+        guard reader.problems.isEmpty else { throw Invalid(problems: reader.problems) }
+    }
+
+    var isEmbedded: Bool { redis == nil }
+
+    private static let placeholder = alone(id: "server-1", port: 3001, url: nil)
+
+    private static func alone(id: String, port: Int, url: PublicURL?) -> ClusterNodes {
+        let text = "\(id)=127.0.0.1:\(port)=\(url?.text ?? "http://localhost:\(port)")"
+        guard let nodes = try? ClusterNodes(parsing: text) else {
+            preconditionFailure("a node of a checked id, port and URL parses")
+        }
+        return nodes
+    }
+
+    // MARK: Parts
+
+    private mutating func readCluster(_ reader: inout SettingsReader) {
+        if let text = reader.string(.clusterNodes) {
+            do throws(ClusterNodesError) {
+                nodes = try ClusterNodes(parsing: text)
+            } catch {
+                for problem in error.problems { reader.report(.clusterNodes, "\(problem)") }
+                return
+            }
+        }
+        let url = publicURL(&reader)
+        let id = reader.string(.instanceID) ?? defaultID(reader)
+        guard ClusterNode.isValidID(id) else {
+            return reader.report(
+                .instanceID, "'\(id)' is not made of letters, digits, '.', '_' and '-' alone")
+        }
+        guard reader.string(.clusterNodes) != nil else {
+            nodes = Self.alone(id: id, port: port, url: url)
+            node = nodes.nodes[0]
+            return
+        }
+        guard let own = nodes[id: id] else {
+            return reader.report(.instanceID, "'\(id)' is not among the ids of CLUSTER_NODES")
+        }
+        node = own
+        if let url, url != own.publicURL {
+            reader.report(
+                .publicURL, "\(url) differs from \(own.publicURL) in CLUSTER_NODES: drop one")
+        }
+    }
+
+    private func publicURL(_ reader: inout SettingsReader) -> PublicURL? {
+        guard let text = reader.string(.publicURL) else { return nil }
+        do throws(PublicURL.Problem) {
+            return try PublicURL(text)
+        } catch {
+            reader.report(.publicURL, "'\(text)' is no URL for this: \(error.explanation)")
+            return nil
+        }
+    }
+
+    /// The node whose upstream has this port, if there is just one.
+    private func defaultID(_ reader: SettingsReader) -> String {
+        let suffix = ":\(port)"
+        let fitting = nodes.nodes.filter { $0.upstream.hasSuffix(suffix) }
+        guard reader.string(.clusterNodes) != nil, fitting.count == 1 else { return "server-1" }
+        return fitting[0].id
+    }
+
+    private static func readRedis(_ reader: inout SettingsReader) -> RedisConfiguration? {
+        var configuration: RedisConfiguration?
+        if let url = reader.string(.redisURL) {
+            if reader.string(.redisHost) != nil {
+                reader.report(.redisHost, "REDIS_URL is set too: set one of them")
+            }
+            do throws(RedisURLError) {
+                configuration = try RedisConfiguration(url: url)
+            } catch {
+                reader.report(.redisURL, "\(error)")
+            }
+        } else if let host = reader.string(.redisHost) {
+            let port = reader.integer(.redisPort, 1...65_535, default: 6379)
+            configuration = RedisConfiguration(address: RedisAddress(host: host, port: port))
+            configuration?.username = reader.string(.redisUsername)
+            configuration?.password = reader.string(.redisPassword).map { RedisSecret($0) }
+            configuration?.database = reader.integer(.redisDatabase, 0...65_535, default: 0)
+        }
+        if let text = reader.string(.redisSentinels) {
+            do throws(RedisURLError) {
+                let sentinels = try RedisSentinels(parsing: text)
+                if configuration == nil {
+                    configuration = RedisConfiguration(address: sentinels.addresses[0])
+                    configuration?.username = reader.string(.redisUsername)
+                    configuration?.password =
+                        reader.string(.redisPassword).map { RedisSecret($0) }
+                }
+                configuration?.sentinels = sentinels
+            } catch {
+                reader.report(.redisSentinels, "\(error)")
+            }
+        }
+        return configuration
+    }
+
+    private mutating func readClients(_ reader: inout SettingsReader) {
+        let own = nodes.nodes.map(\.publicURL.text)
+        origins = OriginPolicy(patterns: reader.list(.corsOrigins) ?? (OriginPolicy.local + own))
+        if let texts = reader.list(.trustedProxies) {
+            trustedProxies = []
+            for text in texts {
+                if let range = AddressRange(text) {
+                    trustedProxies.append(range)
+                } else {
+                    reader.report(.trustedProxies, "'\(text)' is neither an address nor a range")
+                }
+            }
+        }
+        maxPayloadBytes = reader.integer(
+            .maxHTTPBufferSize, 16_000_000...64_000_000, default: maxPayloadBytes)
+    }
+
+    private mutating func readTimes(_ reader: inout SettingsReader) {
+        pingInterval = reader.milliseconds(.pingInterval, 100...300_000, default: 10_000)
+        pingTimeout = reader.milliseconds(.pingTimeout, 100...300_000, default: 5_000)
+        hostGrace = reader.milliseconds(.hostGrace, 0...86_400_000, default: 60_000)
+        emptyRoomTTL = reader.milliseconds(
+            .emptyRoomTTL, 1_000...2_592_000_000, default: 3_600_000)
+        heartbeatInterval = reader.milliseconds(.heartbeatInterval, 100...10_000, default: 1_000)
+        nodeLease = reader.milliseconds(.nodeLease, 500...60_000, default: 5_000)
+        drainDelay = reader.milliseconds(.drainDelay, 0...60_000, default: 2_000)
+        drainWindow = reader.milliseconds(.drainWindow, 0...600_000, default: 2_000)
+        if nodeLease < heartbeatInterval * 3 {
+            reader.report(.nodeLease, "it must be at least three times HEARTBEAT_INTERVAL")
+        }
+    }
+}

@@ -1,0 +1,93 @@
+/// Every variable of the environment that the program reads, once.
+enum Variable: String, CaseIterable {
+    case host = "HOST"
+    case port = "PORT"
+    case instanceID = "INSTANCE_ID"
+    case publicURL = "PUBLIC_URL"
+    case clusterNodes = "CLUSTER_NODES"
+    case redisURL = "REDIS_URL"
+    case redisHost = "REDIS_HOST"
+    case redisPort = "REDIS_PORT"
+    case redisUsername = "REDIS_USERNAME"
+    case redisPassword = "REDIS_PASSWORD"
+    case redisDatabase = "REDIS_DB"
+    case redisSentinels = "REDIS_SENTINELS"
+    case corsOrigins = "CORS_ORIGINS"
+    case trustedProxies = "TRUSTED_PROXIES"
+    case pingInterval = "PING_INTERVAL"
+    case pingTimeout = "PING_TIMEOUT"
+    case maxHTTPBufferSize = "MAX_HTTP_BUFFER_SIZE"
+    case hostGrace = "HOST_GRACE"
+    case emptyRoomTTL = "EMPTY_ROOM_TTL"
+    case heartbeatInterval = "HEARTBEAT_INTERVAL"
+    case nodeLease = "NODE_LEASE"
+    case drainDelay = "DRAIN_DELAY"
+    case drainWindow = "DRAIN_WINDOW"
+    case clientLanguage = "CLIENT_LANGUAGE"
+    case eventLoops = "EVENT_LOOPS"
+    case adminToken = "ADMIN_TOKEN"
+    case logLevel = "LOG_LEVEL"
+    case logFormat = "LOG_FORMAT"
+
+    /// One line for people: meaning, unit, default.
+    var help: String {
+        switch self {
+        case .host: "address to listen on; default 0.0.0.0"
+        case .port: "TCP port, 1 to 65535; default 3001"
+        case .instanceID:
+            "name of this instance, unique in the cluster; default: the node of CLUSTER_NODES"
+                + " with this PORT, else server-1"
+        case .publicURL:
+            "URL under which browsers reach this instance; default: its entry in CLUSTER_NODES,"
+                + " else http://localhost:PORT"
+        case .clusterNodes:
+            "all instances: id=upstream as in nginx.conf=public URL[=weight], comma separated;"
+                + " default: this instance alone"
+        case .redisURL:
+            "redis[s]://[user[:password]@]host[:port][/db]; default: none, embedded mode"
+        case .redisHost: "instead of REDIS_URL: host; default: none"
+        case .redisPort: "with REDIS_HOST: port; default 6379"
+        case .redisUsername: "with REDIS_HOST: ACL user; default: none"
+        case .redisPassword: "with REDIS_HOST: password; default: none"
+        case .redisDatabase: "with REDIS_HOST: database number; default 0"
+        case .redisSentinels:
+            "Sentinels, [primary@]host:port,host:port…; default: none; primary name default"
+                + " mymaster"
+        case .corsOrigins:
+            "origins of pages that may connect, comma separated, * as wildcard; default: localhost"
+                + " on any port and the public URLs of the cluster"
+        case .trustedProxies:
+            "addresses or CIDR ranges whose X-Forwarded-For is believed, comma separated; default:"
+                + " loopback"
+        case .pingInterval: "milliseconds between heartbeats to a client; default 10000"
+        case .pingTimeout:
+            "milliseconds after which a client gives this server up, beyond PING_INTERVAL;"
+                + " default 5000"
+        case .maxHTTPBufferSize: "bytes of the longest message; default 16842752"
+        case .hostGrace: "milliseconds that a disconnected host keeps the role; default 60000"
+        case .emptyRoomTTL: "milliseconds that an empty room is kept; default 3600000"
+        case .heartbeatInterval:
+            "milliseconds between the heartbeats of an instance; default 1000"
+        case .nodeLease:
+            "milliseconds without a heartbeat after which an instance is dead; default 5000"
+        case .drainDelay:
+            "milliseconds between \"not ready\" and the first closed connection; default 2000"
+        case .drainWindow:
+            "milliseconds over which connections are closed on SIGTERM; default 2000"
+        case .clientLanguage: "language of messages to people, en or es; default en"
+        case .eventLoops: "threads that serve connections; default: one for each core"
+        case .adminToken:
+            "bearer token for /api/admin, at least 16 characters; default: none, switched off"
+        case .logLevel: "trace, debug, info, notice, warning, error or critical; default info"
+        case .logFormat: "text or json; default text"
+        }
+    }
+
+    /// Whether the value must not be shown.
+    var isSecret: Bool {
+        switch self {
+        case .redisURL, .redisPassword, .adminToken: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,310 @@
+import NIOCore
+import RoomStore
+import Rooms
+
+extension LiveRoom {
+    /// A commit on its way to the store.
+    struct InFlight {
+        var batch: [Pending]
+        var results: [OperationResult?]
+        var entries: [RoomEntry]
+        /// For each operation, how many entries it and those before it have.
+        var entryEnds: [Int]
+        var isDeletion: Bool
+        /// The version that must have been folded before operations are answered.
+        var lastVersion: Version?
+    }
+
+    /// Starts the next commit, if none is in flight.
+    func pump() {
+        guard inFlight == nil, !isReloading, !queue.isEmpty, !isGone else { return }
+        let (flight, conditional, draft) = draftBatch()
+        queue.removeFirst(flight.batch.count)
+        guard !flight.entries.isEmpty else {
+            finish(flight)
+            return pump()
+        }
+        inFlight = flight
+        let incarnation = environment.identity.incarnation
+        let batch = CommitBatch(
+            room: id, epoch: control.epoch, origin: incarnation, entries: flight.entries,
+            proposed: environment.clock.next(), expected: state.version,
+            conditional: conditional, summary: RoomSummary(draft))
+        let future =
+            flight.isDeletion ? environment.store.delete(batch) : environment.store.commit(batch)
+        future.hop(to: eventLoop).whenComplete { self.commitEnded($0, incarnation) }
+    }
+
+    /// Decides as much of the queue as fits a batch, on a draft of the control state.
+    private func draftBatch() -> (InFlight, conditional: Bool, draft: RoomControl) {
+        let limits = environment.options.limits
+        var draft = control
+        var flight = InFlight(
+            batch: [], results: [], entries: [], entryEnds: [], isDeletion: false)
+        var conditional = false
+        var bytes = 0
+        let stamp = max(environment.clock.last, state.version)
+        for pending in queue.prefix(limits.batchOperations) {
+            let size = pending.operation.approximateBytes
+            if !flight.batch.isEmpty, bytes + size > limits.batchBytes { break }
+            let decision = draft.decide(pending.operation, limits: environment.options.room)
+            if case .commit(let changes, _) = decision, changes.isDeletion, !flight.entries.isEmpty
+            {
+                break
+            }
+            bytes += size
+            flight.batch.append(pending)
+            flight.results.append(decision.immediateResult)
+            if case .commit(let changes, let isConditional) = decision {
+                conditional = conditional || isConditional
+                for change in changes {
+                    let entry = RoomEntry(
+                        id: "\(pending.id).\(flight.entries.count)", change: change)
+                    flight.entries.append(entry)
+                    let version = max(stamp, draft.version) + 1
+                    draft.fold(
+                        VersionedEntry(version: version, previous: draft.version, entry: entry),
+                        limits: environment.options.room)
+                }
+                flight.isDeletion = changes.isDeletion
+            }
+            flight.entryEnds.append(flight.entries.count)
+            if flight.isDeletion { break }
+        }
+        return (flight, conditional, draft)
+    }
+
+    private func commitEnded(_ result: Result<CommitOutcome, any Error>, _ incarnation: String) {
+        guard !isGone, let flight = inFlight else { return }
+        switch result {
+        case .success(.committed(let previous, let first, let durable)):
+            committed(flight, previous: previous, first: first, durable: durable)
+        case .success(.conflict(let head)):
+            environment.metrics.count(\.conflicts)
+            retry(flight, heardOf: head)
+        case .success(.noRoom):
+            inFlight = nil
+            queue.insert(contentsOf: flight.batch, at: 0)
+            end(announcing: environment.messages.roomEnded, deletedBy: nil)
+        case .success(.fenced):
+            fail(flight, .storageUnavailable)
+            environment.onFenced(incarnation)
+        case .failure(let error):
+            environment.metrics.count(\.storeFailures)
+            environment.logger.debug(
+                "commit failed", metadata: ["room": "\(id)", "error": "\(error)"])
+            fail(flight, .storageUnavailable)
+        }
+    }
+
+    private func committed(
+        _ flight: InFlight, previous: Version, first: Version, durable: Bool
+    ) {
+        environment.metrics.count(\.commits)
+        environment.metrics.count(\.committedEntries, by: flight.entries.count)
+        if !durable { environment.metrics.count(\.localEntries, by: flight.entries.count) }
+        if flight.isDeletion {
+            inFlight = nil
+            endDeleted(flight.entries.last)
+            return finish(flight, deleted: true)
+        }
+        var before = previous
+        let entries = flight.entries.enumerated().map { index, entry in
+            let version = first + Version(index)
+            defer { before = version }
+            return VersionedEntry(version: version, previous: before, entry: entry)
+        }
+        var flight = flight
+        flight.lastVersion = before
+        for index in flight.batch.indices where flight.results[index] == nil {
+            let end = flight.entryEnds[index]
+            flight.results[index] = .committed(version: entries[end - 1].version)
+        }
+        inFlight = flight
+        logBytesSinceCheckpoint += flight.batch.reduce(0) { $0 + $1.operation.approximateBytes }
+        apply(sequencer.receive(entries))
+        fillGap()
+    }
+
+    /// Answers the commit in flight once everything up to it has been folded.
+    func answerCommitted() {
+        guard let flight = inFlight, let last = flight.lastVersion, sequencer.applied >= last
+        else { return }
+        inFlight = nil
+        finish(flight)
+        saveCheckpointIfDue()
+        pump()
+    }
+
+    private func finish(_ flight: InFlight, deleted: Bool = false) {
+        for (pending, result) in zip(flight.batch, flight.results) {
+            if case .refused = result { environment.metrics.count(\.refusals) }
+            pending.complete(result ?? (deleted ? .committed(version: state.version) : .unchanged))
+        }
+    }
+
+    private func retry(_ flight: InFlight, heardOf head: Version) {
+        inFlight = nil
+        let limit = 100
+        var again: [Pending] = []
+        for var pending in flight.batch {
+            pending.attempts += 1
+            if pending.attempts > limit {
+                pending.complete(.failed(.storageUnavailable))
+            } else {
+                again.append(pending)
+            }
+        }
+        queue.insert(contentsOf: again, at: 0)
+        sequencer.heard(of: head)
+        if sequencer.hasGap { fillGap() } else { pump() }
+    }
+
+    private func fail(_ flight: InFlight, _ code: ErrorCode) {
+        inFlight = nil
+        for (pending, result) in zip(flight.batch, flight.results) {
+            if case .refused? = result {
+                pending.complete(result ?? .failed(code))
+            } else {
+                pending.complete(.failed(code))
+            }
+        }
+        pump()
+    }
+
+    // MARK: Following the log
+
+    /// Reads from the log what is missing.
+    func fillGap() {
+        guard sequencer.hasGap, !isReading, !isReloading, !isGone else { return }
+        isReading = true
+        environment.metrics.count(\.gapReads)
+        environment.store.read(id, epoch: control.epoch, after: sequencer.applied)
+            .hop(to: eventLoop).whenComplete { self.readEnded($0) }
+    }
+
+    private func readEnded(_ result: Result<LogRead, any Error>) {
+        isReading = false
+        guard !isGone else { return }
+        switch result {
+        case .success(.entries(let entries)):
+            let ready = sequencer.receive(entries)
+            apply(ready)
+            guard ready.isEmpty, sequencer.hasGap else {
+                vainReads = 0
+                fillGap()
+                return pump()
+            }
+            vainReads += 1
+            if vainReads < Self.vainReadLimit { reloadLater() } else { giveUpGap() }
+        case .success(.trimmed): reload()
+        case .success(.noRoom): end(announcing: environment.messages.roomEnded, deletedBy: nil)
+        case .failure: reloadLater()
+        }
+    }
+
+    /// The log does not have what was heard of: a store that lost its last entries. The copy is
+    /// what there is.
+    private func giveUpGap() {
+        vainReads = 0
+        sequencer.restart(at: sequencer.applied)
+        if let flight = inFlight, flight.lastVersion != nil {
+            fail(flight, .storageUnavailable)
+        }
+        pump()
+    }
+
+    /// Reads that find nothing of a gap, 100 ms apart, before it is given up.
+    private static let vainReadLimit = 20
+
+    private func reloadLater() {
+        eventLoop.scheduleTask(in: .milliseconds(100)) {
+            guard !self.isGone else { return }
+            self.fillGap()
+            self.pump()
+        }
+    }
+
+    /// Takes the stored room in place of the own copy; members get a fresh scene.
+    func reload() {
+        guard !isReloading, !isGone else { return }
+        isReloading = true
+        environment.store.load(id).hop(to: eventLoop).whenComplete { self.reloadEnded($0) }
+    }
+
+    private func reloadEnded(_ result: Result<StoredRoom?, any Error>) {
+        isReloading = false
+        guard !isGone else { return }
+        switch result {
+        case .success(let stored?):
+            guard let fresh = try? RoomState(stored: stored, id: id),
+                fresh.control.epoch == control.epoch
+            else { return end(announcing: environment.messages.roomEnded, deletedBy: nil) }
+            // What was heard of or committed while this was being read is still to come.
+            let known = max(sequencer.heardOf, inFlight?.lastVersion ?? 0)
+            replaceState(fresh)
+            sequencer.heard(of: known)
+            answerCommitted()
+            fillGap()
+            pump()
+        case .success(nil): end(announcing: environment.messages.roomEnded, deletedBy: nil)
+        case .failure:
+            eventLoop.scheduleTask(in: .milliseconds(200)) { self.reload() }
+        }
+    }
+
+    // MARK: Checkpoints
+
+    private func saveCheckpointIfDue() {
+        let limits = environment.options.limits
+        let due = max(limits.checkpointBytes, state.scene.approximateByteCount)
+        guard logBytesSinceCheckpoint >= due, !isCheckpointing else { return }
+        isCheckpointing = true
+        logBytesSinceCheckpoint = 0
+        let kept = limits.logMilliseconds * VersionClock.unitsPerMillisecond
+        let trimBefore = state.version > kept ? state.version - kept : 0
+        environment.store.save(makeCheckpoint(), of: id, trimBefore: trimBefore)
+            .hop(to: eventLoop).whenComplete { _ in self.isCheckpointing = false }
+    }
+}
+
+extension RoomState {
+    /// Folds what the store gave.
+    init(stored: StoredRoom, id: String) throws(RoomCodecError) {
+        if let checkpoint = stored.checkpoint {
+            self = try RoomState(checkpoint: checkpoint[...])
+        } else {
+            self.init(id: id, epoch: stored.epoch)
+        }
+        for entry in stored.entries { fold(entry) }
+    }
+}
+
+extension Decision {
+    /// The answer where nothing has to be committed; nil where it waits for the commit.
+    fileprivate var immediateResult: OperationResult? {
+        switch self {
+        case .commit: nil
+        case .unchanged: .unchanged
+        case .stale: .stale
+        case .refused(let refusal): .refused(refusal)
+        }
+    }
+}
+
+extension [RoomEntry.Change] {
+    fileprivate var isDeletion: Bool {
+        if case .deleted? = last { true } else { false }
+    }
+}
+
+extension RoomOperation {
+    /// Bytes of its log entry, roughly.
+    var approximateBytes: Int {
+        switch self {
+        case .edit(let edit, _): edit.byteCount + 128
+        case .upload(let upload, _, _): upload.editorData.bytes.count + 128
+        case .join, .leave, .rename, .delete, .sweep, .checkHost: 256
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import JSON
+import NIOCore
+import Rooms
+import SocketIOServer
+
+extension LiveRoom {
+    /// The scene as JSON, made once for each version of it.
+    struct SceneCache {
+        let sceneVersion: Version
+        let editorData: JSONText?
+    }
+
+    private var editorData: JSONText? {
+        if let sceneCache, sceneCache.sceneVersion == control.sceneVersion {
+            return sceneCache.editorData
+        }
+        let data = control.sceneVersion == 0 ? nil : state.scene.editorData()
+        sceneCache = SceneCache(sceneVersion: control.sceneVersion, editorData: data)
+        return data
+    }
+
+    /// Why the edit cannot be stored; nil if it can.
+    func problem(with edit: SceneEdit) -> SceneError? {
+        do throws(SceneError) {
+            try state.scene.check(edit)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    var hasScene: Bool { editorData != nil }
+
+    /// Sends a member the whole scene, or as soon as it can have applied the one before (R16).
+    func sendScene(to link: MemberLink, isInitial: Bool) {
+        if link.isHolding { return link.wantScene() }
+        sendSceneNow(to: link, isInitial: isInitial)
+    }
+
+    /// Sends the whole scene to all members here but one.
+    func broadcastScene(except author: String?) {
+        guard editorData != nil else { return }
+        let receivers = links.filter { $0.key != author }
+        guard !receivers.isEmpty else { return }
+        let busy = receivers.values.filter(\.isHolding)
+        for link in busy { link.wantScene() }
+        guard busy.count < receivers.count else { return }
+        let event = prepareScene(isInitial: false)
+        let except = busy.map(\.socket.id) + (author.map { [$0] } ?? [])
+        environment.namespace.to(socketRoom).except(except).emit(event)
+        for link in receivers.values where !link.isHolding { hold(link) }
+        environment.metrics.count(\.snapshotsSent, by: receivers.count - busy.count)
+    }
+
+    private func sendSceneNow(to link: MemberLink, isInitial: Bool) {
+        environment.metrics.count(\.snapshotsSent)
+        link.socket.send(prepareScene(isInitial: isInitial))
+        if editorData != nil { hold(link) }
+    }
+
+    /// `receive-full-editor`. Its version is new each time: higher than that of anything the
+    /// client can have been sent before, in any room (R23, R25). A room without a scene is
+    /// answered in the one form that the client takes for "empty" (R26).
+    private func prepareScene(isInitial: Bool) -> PreparedEvent {
+        guard let editorData else {
+            let empty: JSONValue = [
+                "editorData": nil, "version": 0, "hostId": nil, "isInitialSync": true,
+                "lastUpdate": .int(control.lastActivity),
+            ]
+            return prepare(ServerEvent.fullEditor, empty)
+        }
+        let version = max(state.version, environment.clock.next())
+        return prepare(
+            ServerEvent.fullEditor,
+            [
+                "editorData": .raw(editorData), "version": .integer(version),
+                "hostId": .optional(control.hostID), "isInitialSync": .bool(isInitial),
+                "lastUpdate": .int(VersionClock.milliseconds(of: control.sceneVersion)),
+            ])
+    }
+
+    /// 300 ms for each started megabyte: what the client may need to apply the scene (R17).
+    private func hold(_ link: MemberLink) {
+        let megabytes = 1 + (editorData?.bytes.count ?? 0) / 1_000_000
+        link.hold(
+            for: .milliseconds(300 * Int64(megabytes)), since: state.version, on: eventLoop
+        ) { [weak self, id = link.socket.id] in
+            self?.releaseHold(id)
+        }
+    }
+
+    private func releaseHold(_ memberID: String) {
+        guard let link = links[memberID] else { return }
+        let (events, needsScene) = link.endHold()
+        if needsScene { return sendSceneNow(to: link, isInitial: false) }
+        for event in events { link.socket.send(event) }
+    }
+
+    /// The newest scene version that the member has been sent for certain (R22).
+    func sceneBase(of memberID: String) -> Version {
+        guard let link = links[memberID], link.isHolding else { return state.version }
+        return link.held.isEmpty && !link.needsScene ? state.version : link.heldSince
+    }
+}

@@ -1,0 +1,81 @@
+import Cluster
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import RoomStore
+import Rooms
+import SocketIOServer
+
+/// What every live room and every session works with.
+final class RoomEnvironment: Sendable {
+    let store: any RoomStore
+    let namespace: Namespace
+    let clock: SharedClock
+    let identity: InstanceIdentity
+    let options: RoomServiceOptions
+    let messages: Messages
+    let metrics: RoomMetrics
+    let logger: Logger
+    /// Called when the store says that this incarnation was declared dead.
+    let onFenced: @Sendable (_ incarnation: String) -> Void
+    /// Whether the store's answer "no such room" can be believed: not while rooms are being
+    /// restored after an outage.
+    let isStoreSettled: @Sendable () -> Bool
+    private let operations = NIOLockedValueBox<UInt64>(0)
+
+    init(
+        store: any RoomStore, namespace: Namespace, clock: SharedClock,
+        identity: InstanceIdentity, options: RoomServiceOptions, metrics: RoomMetrics,
+        logger: Logger, isStoreSettled: @escaping @Sendable () -> Bool,
+        onFenced: @escaping @Sendable (String) -> Void
+    ) {
+        self.store = store
+        self.namespace = namespace
+        self.clock = clock
+        self.identity = identity
+        self.options = options
+        messages = Messages(language: options.language)
+        self.metrics = metrics
+        self.logger = logger
+        self.isStoreSettled = isStoreSettled
+        self.onFenced = onFenced
+    }
+
+    /// An id for an operation, unique over all instances and restarts.
+    func makeOperationID() -> String {
+        let count = operations.withLockedValue { value in
+            value += 1
+            return value
+        }
+        return "\(identity.incarnation)-\(String(count, radix: 36))"
+    }
+}
+
+/// Who this process is at the moment. A fenced process goes on as a new incarnation.
+package final class InstanceIdentity: Sendable {
+    package let instanceID: String
+    private let current: NIOLockedValueBox<Incarnation>
+
+    package init(instanceID: String) {
+        self.instanceID = instanceID
+        current = NIOLockedValueBox(Self.make(instanceID))
+    }
+
+    package var value: Incarnation { current.withLockedValue { $0 } }
+
+    /// `value` as it is stored and compared: `server-1#9f86d081884c7d65`.
+    package var incarnation: String { value.description }
+
+    /// Takes a new incarnation, unless that has happened since `old`.
+    package func renew(after old: String) -> Bool {
+        current.withLockedValue { value in
+            guard value.description == old else { return false }
+            value = Self.make(instanceID)
+            return true
+        }
+    }
+
+    private static func make(_ instanceID: String) -> Incarnation {
+        Incarnation(instanceID: instanceID, nonce: .random(in: .min ... .max))
+    }
+}

@@ -1,0 +1,49 @@
+import NIOCore
+import Rooms
+
+/// How the room service behaves.
+package struct RoomServiceOptions: Sendable {
+    package var room = RoomLimits()
+    package var limits = ServiceLimits()
+    package var language = Messages.Language.english
+    /// How long an empty room is kept, in milliseconds (`EMPTY_ROOM_TTL`).
+    package var emptyRoomMilliseconds: Int64 = 3_600_000
+
+    package init() {}
+}
+
+/// What a client can reach, with what happens beyond it.
+package struct ServiceLimits: Sendable, Hashable {
+    /// Events of one socket in a second, on average. Beyond: `RATE_LIMITED`.
+    package var eventsPerSecond = 500
+    /// Events of one socket at once before the average counts.
+    package var eventBurst = 2_000
+    /// Requests of one socket that wait for one before them (join, create, leave, delete).
+    /// Beyond: `RATE_LIMITED`.
+    package var waitingRequests = 256
+    /// Rooms that one client address may create in a minute. Beyond: `RATE_LIMITED`.
+    package var roomsCreatedPerMinute = 300
+    /// Wrong passwords of one client address in a minute. Beyond: `RATE_LIMITED`.
+    package var wrongPasswordsPerMinute = 30
+    /// Error notices to one socket in a second, on average. Beyond: the notice is left out, an ack
+    /// callback is still answered.
+    package var noticesPerSecond = 10
+    /// Addresses remembered for the limits above. Beyond: the longest unseen is forgotten.
+    package var rememberedAddresses = 10_000
+    /// Operations of one room that wait for their commit. Beyond: `RATE_LIMITED`.
+    package var queuedOperations = 20_000
+    /// Operations of one commit.
+    package var batchOperations = 256
+    /// Bytes of one commit, unless a single operation is larger.
+    package var batchBytes = 1 << 20
+    /// Log bytes after which a checkpoint is written: at least this, and the scene's own size.
+    package var checkpointBytes = 1 << 20
+    /// Milliseconds of log that stay readable behind a checkpoint.
+    package var logMilliseconds: UInt64 = 120_000
+    /// Edits held back for one busy client. Beyond: it gets a fresh scene instead.
+    package var heldEvents = 1_000
+    /// Rooms. Beyond: `CREATION_ERROR`.
+    package var rooms = 100_000
+
+    package init() {}
+}

@@ -1,0 +1,210 @@
+import JSON
+import Logging
+import NIOCore
+import Rooms
+import SocketIOServer
+
+/// One client of the room service: takes its events in order and answers each.
+///
+/// A request that changes in which room the client is (create, join, leave, delete) is ended
+/// before the next event is looked at; edits are passed to the room's queue without waiting.
+///
+/// `@unchecked Sendable`: mutable state is touched on the socket's loop only, asserted in
+/// `handle`; rooms are reached by hopping to their loop and back.
+final class MemberSession: @unchecked Sendable {
+    let socket: Socket
+    let service: RoomService
+    let credential: String
+    let address: String
+    var name = RoomRules.anonymousName
+    /// The room that the client is in, at most one (R36).
+    var room: LiveRoom?
+    private(set) var isClosed = false
+    private var isBusy = false
+    private var waiting: [Request] = []
+    private var events: TokenBucket
+    private var notices: TokenBucket
+
+    init(socket: Socket, service: RoomService) {
+        self.socket = socket
+        self.service = service
+        address = socket.handshake.remoteAddress
+        credential = ResumeCookie.credential(of: ResumeCookie.token(of: socket.handshake))
+        let limits = service.environment.options.limits
+        let now = service.environment.clock.elapsedMilliseconds
+        events = TokenBucket(rate: limits.eventsPerSecond, burst: limits.eventBurst, now: now)
+        notices = TokenBucket(
+            rate: limits.noticesPerSecond, burst: limits.noticesPerSecond * 5, now: now)
+    }
+
+    var environment: RoomEnvironment { service.environment }
+
+    /// Registers for the socket's events. On the socket's loop.
+    func attach() {
+        for event in ClientEvent.allCases {
+            socket.on(event.rawValue) { self.handle(Request(event, $0)) }
+        }
+        socket.onOversized { self.refuseOversized($0) }
+        socket.onDisconnect { _ in self.closed() }
+    }
+
+    private func handle(_ request: Request) {
+        socket.eventLoop.assertInEventLoop()
+        guard events.take(at: environment.clock.elapsedMilliseconds) else {
+            environment.metrics.count(\.rateLimited)
+            return refuse(request, .rateLimited)
+        }
+        guard isBusy else { return process(request) }
+        guard waiting.count < environment.options.limits.waitingRequests else {
+            environment.metrics.count(\.rateLimited)
+            return refuse(request, .rateLimited)
+        }
+        waiting.append(request)
+    }
+
+    private func process(_ request: Request) {
+        switch request.event {
+        case .createRoom: exclusively { self.create(request, done: $0) }
+        case .joinRoom: exclusively { self.join(request, done: $0) }
+        case .leaveRoom: exclusively { self.leave(request, done: $0) }
+        case .deleteRoom: exclusively { self.delete(request, done: $0) }
+        case .getRooms: listRooms(request)
+        case .userNameChange: rename(request)
+        case .requestEditorSync: sendScene(request)
+        case .syncFullEditor: upload(request)
+        case .ping:
+            socket.emit(ServerEvent.pong)
+            request.succeed()
+        case .userActivity: request.succeed()
+        case .getUserInfo: sendUserInfo(request)
+        case .getUserStats: sendUserStats(request)
+        default: edit(request)
+        }
+    }
+
+    /// Runs a request that later ones wait for. `done` may be called from any thread, once.
+    private func exclusively(_ body: (_ done: @escaping @Sendable () -> Void) -> Void) {
+        isBusy = true
+        body { [eventLoop = socket.eventLoop] in
+            // Always by a new turn of the loop: a run of requests cannot build a deep stack.
+            eventLoop.execute {
+                self.isBusy = false
+                self.processWaiting()
+            }
+        }
+    }
+
+    private func processWaiting() {
+        while !isBusy, !isClosed, !waiting.isEmpty { process(waiting.removeFirst()) }
+        if isClosed, !isBusy { leaveAfterClose() }
+    }
+
+    private func closed() {
+        isClosed = true
+        for request in waiting { request.fail(.internalError, "disconnected") }
+        waiting.removeAll()
+        service.sessionClosed(self)
+        if !isBusy { leaveAfterClose() }
+    }
+
+    /// Takes the client out of its room once its connection is gone and nothing is under way.
+    private func leaveAfterClose() {
+        guard let room else { return }
+        self.room = nil
+        let memberID = socket.id
+        room.eventLoop.execute {
+            room.submit(.leave(memberID: memberID, cause: .disconnected)) { _ in }
+        }
+    }
+
+    // MARK: Answers
+
+    /// Refuses a request: the event of its kind, and its ack callback.
+    func refuse(
+        _ request: Request, _ code: ErrorCode, message: String? = nil, errors: [String] = []
+    ) {
+        let message = message ?? environment.messages.text(code)
+        request.fail(code, message)
+        guard notices.take(at: environment.clock.elapsedMilliseconds) else { return }
+        var payload = JSONMembers([
+            ("error", .string(message)), ("code", .string(code.rawValue)),
+            ("timestamp", .int(environment.clock.nowMilliseconds)),
+        ])
+        if let roomID = request.roomID, RoomRules.isValidRoomID(roomID) {
+            payload.append("roomId", .string(roomID))
+        }
+        if !errors.isEmpty { payload.append("errors", .array(errors.map { .string($0) })) }
+        if request.event == .leaveRoom { payload.append("success", false) }
+        socket.emit(request.event.failureEvent, .object(payload))
+    }
+
+    func refuse(_ request: Request, _ problem: RequestProblem) {
+        let message = environment.messages.field(problem.field)
+        refuse(request, problem.code, message: message, errors: [message])
+    }
+
+    /// The refusal for the result of an operation that did not succeed.
+    func refuse(_ request: Request, _ result: OperationResult) {
+        switch result {
+        case .refused(.invalidPassword): refuse(request, .invalidPassword)
+        case .refused(.roomFull): refuse(request, .roomFull)
+        case .refused(.notMember): refuse(request, .userNotInRoom)
+        case .refused(.notHost): refuse(request, .notHost)
+        case .failed(.roomNotFound) where request.event.malformedCode == .missingData:
+            refuse(request, .userNotInRoom)
+        case .failed(let code): refuse(request, code)
+        case .committed, .unchanged, .stale: refuse(request, .internalError)
+        }
+    }
+
+    private func refuseOversized(_ message: OversizedMessage) {
+        environment.metrics.count(\.oversizedMessages)
+        let event = message.event.flatMap(ClientEvent.init(rawValue:)) ?? .objectUpdate
+        let text = environment.messages.text(.tooLarge)
+        message.acknowledge?([
+            "ok": false,
+            "error": ["code": .string(ErrorCode.tooLarge.rawValue), "message": .string(text)],
+        ])
+        let code: ErrorCode = event == .createRoom ? .validation : .tooLarge
+        socket.emit(
+            event.failureEvent,
+            [
+                "error": .string(text), "code": .string(code.rawValue),
+                "timestamp": .int(environment.clock.nowMilliseconds),
+            ])
+    }
+
+    // MARK: Small requests
+
+    private func listRooms(_ request: Request) {
+        service.directory.roomItems().hop(to: socket.eventLoop).whenComplete { result in
+            switch result {
+            case .success(let items):
+                self.socket.emit(ServerEvent.roomsList, .array(items.map(\.json)))
+                request.succeed()
+            case .failure:
+                self.socket.emit(ServerEvent.roomsList, [])
+                request.fail(
+                    .storageUnavailable, self.environment.messages.text(.storageUnavailable))
+            }
+        }
+    }
+
+    private func sendUserInfo(_ request: Request) {
+        socket.emit(
+            ServerEvent.userInfo,
+            [
+                "id": .string(socket.id), "name": .string(name), "userName": .string(name),
+                "roomId": .optional(room?.id), "serverInstance": .string(service.instanceID),
+            ])
+        request.succeed()
+    }
+
+    private func sendUserStats(_ request: Request) {
+        let stats = service.counts
+        socket.emit(
+            ServerEvent.userStats,
+            ["totalUsers": .integer(stats.users), "activeRooms": .integer(stats.rooms)])
+        request.succeed()
+    }
+}

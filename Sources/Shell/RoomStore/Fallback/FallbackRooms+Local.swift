@@ -1,0 +1,263 @@
+import NIOCore
+import Rooms
+
+// Commits in memory, and what is remembered of those that went to the shared store.
+extension FallbackRooms {
+    // MARK: Passing through
+
+    /// Remembers what the follower of a room gets to see.
+    mutating func note(
+        _ entries: some BidirectionalCollection<VersionedEntry>, of room: String, epoch: Version,
+        summary: RoomSummary? = nil
+    ) {
+        guard var record = takeRecord(room) else { return }
+        if record.epoch != epoch {
+            tailBytes -= record.tail.bytes
+            record.tail = RoomTail()
+            record.epoch = epoch
+        }
+        tailBytes -= record.tail.bytes
+        record.tail.note(entries, limits: limits)
+        if tailBytes + record.tail.bytes > limits.tailTotalBytes {
+            record.tail.trim(toBytes: limits.tailBytes, entries: 1)
+        }
+        tailBytes += record.tail.bytes
+        if let summary {
+            record.summary = summary
+            record.summary?.epoch = epoch
+            record.summary?.version = entries.last?.version ?? summary.version
+        }
+        put(record, for: room)
+    }
+
+    /// Takes the record out, so that it is changed in place.
+    private mutating func takeRecord(_ room: String) -> Record? {
+        records.removeValue(forKey: room)
+    }
+
+    private mutating func put(_ record: Record, for room: String) {
+        if record.isNeeded {
+            records[room] = record
+        } else {
+            tailBytes -= record.tail.bytes
+        }
+    }
+
+    // MARK: Followers
+
+    mutating func follow(_ room: String, _ tap: FollowerTap) {
+        records[room, default: Record()].tap = tap
+    }
+
+    mutating func unfollow(_ room: String) {
+        guard var record = takeRecord(room) else { return }
+        record.tap = nil
+        if record.mode == .unverified, record.waiting.isEmpty, record.local == nil {
+            record.mode = .shared
+        }
+        put(record, for: room)
+    }
+
+    /// Whether a notice for the follower may pass: not while the room goes its own way.
+    func passes(_ tap: FollowerTap, of room: String) -> Bool {
+        guard let record = records[room], record.tap === tap else { return false }
+        return record.local == nil
+    }
+
+    // MARK: Going local
+
+    /// Goes on from the follower's copy. False while the room is being reconciled.
+    mutating func seed(_ room: String, _ checkpoint: RoomCheckpoint) -> Bool {
+        guard var record = takeRecord(room) else { return false }
+        defer { put(record, for: room) }
+        if record.local != nil { return record.mode == .local }
+        guard record.mode != .reconciling else { return false }
+        let chain = record.epoch == checkpoint.epoch ? record.tail.chain(to: checkpoint.version) : []
+        let image = RoomImage(
+            room: room, checkpoint: checkpoint, log: chain, summary: checkpoint.summary)
+        memory.forget(room)
+        _ = memory.restore(image, replacing: nil)
+        record.epoch = checkpoint.epoch
+        record.local = Local(base: checkpoint.version)
+        record.mode = .local
+        return true
+    }
+
+    func hasLocalCopy(of room: String) -> Bool { records[room]?.local != nil }
+
+    /// Whether the room of this epoch was deleted here and nowhere else yet.
+    func isDeletedLocally(_ room: String, epoch: Version) -> Bool {
+        records[room]?.deletion?.epoch == epoch
+    }
+
+    mutating func commitLocally(_ batch: CommitBatch) throws(RoomStoreError) -> CommitOutcome {
+        guard hasLocalCopy(of: batch.room) else { return .noRoom }
+        let bytes = try admit(batch.entries)
+        let (outcome, entries) = try memory.commit(batch, durable: false)
+        guard !entries.isEmpty else { return outcome }
+        records[batch.room]?.summary = memory.room(batch.room)?.summary
+        count(entries.count, bytes, in: batch.room, origin: batch.origin)
+        return outcome
+    }
+
+    mutating func createLocally(_ request: CreateRequest) throws(RoomStoreError) -> CreateOutcome {
+        let record = records[request.room]
+        let isListed = listed[request.room].map { $0.epoch != record?.deletion?.epoch } ?? false
+        guard record?.local == nil, !isListed else { return .exists }
+        let bytes = try admit(request.entries)
+        let outcome = memory.create(request, durable: false)
+        guard case .created(let epoch, _) = outcome else { return outcome }
+        var new = record ?? Record()
+        tailBytes -= new.tail.bytes
+        new.tail = RoomTail()
+        new.epoch = epoch
+        new.local = Local(base: 0)
+        new.mode = .local
+        new.summary = memory.room(request.room)?.summary
+        records[request.room] = new
+        count(request.entries.count, bytes, in: request.room, origin: request.origin)
+        return outcome
+    }
+
+    mutating func deleteLocally(
+        _ batch: CommitBatch
+    ) throws(RoomStoreError) -> (CommitOutcome, FollowerTap?) {
+        let ids = Set(localEntries(of: batch.room).map(\.entry.id))
+        let outcome = try memory.delete(batch, durable: false)
+        guard case .committed = outcome, let record = records[batch.room] else {
+            return (outcome, nil)
+        }
+        dropLocal(batch.room)
+        records[batch.room]?.deletion = Reconciliation.Deletion(
+            epoch: batch.epoch, base: record.local?.base ?? 0, ownIDs: ids)
+        records[batch.room]?.mode = .local
+        records[batch.room]?.summary = nil
+        listed[batch.room] = nil
+        return (outcome, record.tap)
+    }
+
+    /// What the entries weigh, if there is room for them.
+    private mutating func admit(_ entries: [RoomEntry]) throws(RoomStoreError) -> Int {
+        let bytes = entries.approximateBytes
+        guard counts.localBytes + bytes <= limits.localBytes else {
+            counts.refusedCommits += 1
+            throw .refusesWrites(code: "STORAGE_UNAVAILABLE")
+        }
+        return bytes
+    }
+
+    private mutating func count(_ entries: Int, _ bytes: Int, in room: String, origin: String) {
+        counts.localEntries += UInt64(entries)
+        counts.localBytes += bytes
+        records[room]?.local?.bytes += bytes
+        records[room]?.local?.origins.insert(origin)
+    }
+
+    /// Entries that the shared store has not acknowledged.
+    func localEntries(of room: String) -> ArraySlice<VersionedEntry> {
+        guard let local = records[room]?.local else { return [] }
+        return memory.room(room)?.entries(after: local.base) ?? []
+    }
+
+    private mutating func dropLocal(_ room: String) {
+        guard let local = records[room]?.local else { return }
+        counts.localBytes -= local.bytes
+        records[room]?.local = nil
+        memory.forget(room)
+    }
+
+    // MARK: Lists
+
+    /// All rooms as far as known, `stored` being what the shared store says if it was asked.
+    func summaries(stored: [RoomSummary]?) -> [RoomSummary] {
+        var list = listed
+        if let stored { list = Dictionary(stored.map { ($0.id, $0) }) { $1 } }
+        for (room, record) in records {
+            if record.deletion != nil, record.local == nil { list[room] = nil }
+            guard let summary = record.summary else { continue }
+            let isOwn = record.local != nil || stored == nil || record.mode != .shared
+            if isOwn, summary.version >= list[room]?.version ?? 0 { list[room] = summary }
+        }
+        return Array(list.values)
+    }
+}
+
+// MARK: - Reconciling
+
+extension FallbackRooms {
+    /// What one reconciliation begins with.
+    struct Task: Sendable {
+        var tap: FollowerTap?
+        var local: Local?
+        var room: MemoryRoom?
+        var deletion: Reconciliation.Deletion?
+        var tail: RoomTail
+        var epoch: Version
+    }
+
+    /// How a reconciliation ended.
+    enum Ending: Sendable {
+        case done(Resumption)
+        /// Tried again later; until then the room goes on as before.
+        case failed
+    }
+
+    mutating func begin(_ room: String) -> Task? {
+        guard let record = records[room], record.isNeeded, record.mode != .reconciling else {
+            return nil
+        }
+        records[room]?.mode = .reconciling
+        return Task(
+            tap: record.tap, local: record.local, room: memory.room(room),
+            deletion: record.deletion, tail: record.tail, epoch: record.epoch)
+    }
+
+    /// Who follows the room now; it may have been opened or closed meanwhile.
+    func tap(of room: String) -> FollowerTap? { records[room]?.tap }
+
+    /// The local deletion of a room has been dealt with.
+    mutating func deletionSettled(_ room: String) { records[room]?.deletion = nil }
+
+    /// What is left to do after a reconciliation.
+    struct Aftermath {
+        /// The operations that waited.
+        var waiting: [EventLoopPromise<Resumption>] = []
+        /// How often the room has failed in a row.
+        var failures = 0
+        /// The connection is another one by now.
+        var isDoubted = false
+    }
+
+    mutating func end(_ room: String, _ ending: Ending) -> Aftermath {
+        guard let isDoubted = records[room]?.isDoubted else { return Aftermath() }
+        switch ending {
+        case .done(let resumption):
+            moveLocalToTail(room)
+            records[room]?.mode = .shared
+            records[room]?.deletion = nil
+            records[room]?.failures = 0
+            if resumption == .gone { records[room]?.summary = nil }
+        case .failed:
+            records[room]?.failures += 1
+            let isLocal = records[room]?.local != nil || records[room]?.deletion != nil
+            records[room]?.mode = isLocal ? .local : .shared
+        }
+        guard var record = takeRecord(room) else { return Aftermath() }
+        let after = Aftermath(
+            waiting: record.waiting, failures: record.failures, isDoubted: isDoubted)
+        record.waiting = []
+        record.isDoubted = false
+        if isDoubted, record.mode == .shared, record.tap != nil, availability == .full {
+            record.mode = .unverified
+        }
+        put(record, for: room)
+        return after
+    }
+
+    private mutating func moveLocalToTail(_ room: String) {
+        guard let local = records[room]?.local, let stored = memory.room(room) else { return }
+        let entries = stored.entries(after: local.base)
+        dropLocal(room)
+        note(entries, of: room, epoch: stored.epoch, summary: stored.summary)
+    }
+}

@@ -1,0 +1,122 @@
+import Rooms
+
+/// Brings entries that were committed on one side of a partition into the room as the shared store
+/// has it. Pure.
+///
+/// Scene changes: for each object and so on the later version wins (`SceneDocument.merge`).
+/// Membership: the shared store's holds; of our own members those that came are let in and those
+/// that went are taken out; whom we took for dead is not. A winner keeps the id of its entry, so that a merge whose reply was lost
+/// is not repeated.
+struct RoomMerge: Sendable {
+    /// What has to be appended to the shared log, in order.
+    private(set) var entries: [RoomEntry] = []
+    /// The room's control state after that.
+    private(set) var control: RoomControl
+    private var scene: SceneDocument
+    private let isFenced: Bool
+    private let limits: RoomLimits
+
+    /// - Parameters:
+    ///   - state: The room as stored.
+    ///   - missing: Our entries that it does not have, in order.
+    ///   - version: What our members have seen: the result lies above it.
+    ///   - isFenced: Our members are not ours any more, so nothing is said about them.
+    init(
+        _ state: RoomState, missing: [VersionedEntry], above version: Version, isFenced: Bool,
+        limits: RoomLimits = RoomLimits()
+    ) {
+        control = state.control
+        scene = state.scene
+        self.isFenced = isFenced
+        self.limits = limits
+        let gone = Self.gone(missing)
+        for entry in missing { merge(entry, gone: gone) }
+        if entries.isEmpty, state.version <= version, let id = missing.last?.entry.id {
+            emit(id, .renamed(memberID: "", name: ""))
+        } else if entries.isEmpty, state.version <= version {
+            emit("rise-\(version)", .renamed(memberID: "", name: ""))
+        }
+    }
+
+    /// Members that came and went meanwhile.
+    private static func gone(_ missing: [VersionedEntry]) -> Set<String> {
+        var gone: Set<String> = []
+        for entry in missing {
+            switch entry.entry.change {
+            case .joined(let member, let replacing, _):
+                gone.remove(member.id)
+                if let replacing { gone.insert(replacing) }
+            case .left(let memberID, _): gone.insert(memberID)
+            default: break
+            }
+        }
+        return gone
+    }
+
+    private mutating func merge(_ entry: VersionedEntry, gone: Set<String>) {
+        let id = entry.entry.id
+        switch entry.entry.change {
+        case .edited(let edit, let author): merge(edit, by: author, id, at: entry.version)
+        case .uploaded(let upload, let author):
+            merge(
+                .replace(editorData: upload.editorData), by: author, id, at: entry.version,
+                upload)
+        case .joined, .left, .renamed, .hostHandedOver:
+            if !isFenced { mergeMembership(entry.entry, gone: gone) }
+        case .created, .deleted: break
+        }
+    }
+
+    private mutating func merge(
+        _ edit: SceneEdit, by author: String, _ id: String, at version: Version,
+        _ upload: SceneUpload? = nil
+    ) {
+        for (index, winner) in scene.merge(local: [(version, edit)]).enumerated() {
+            let id = index == 0 ? id : "\(id)~\(index)"
+            guard case .replace(let editorData) = winner else {
+                emit(id, .edited(winner, by: author))
+                continue
+            }
+            if let upload, upload.editorData == editorData {
+                emit(id, .uploaded(upload, by: author))
+            } else if let merged = try? SceneUpload(checking: editorData) {
+                emit(id, .uploaded(merged, by: author))
+            }
+        }
+    }
+
+    private mutating func mergeMembership(_ entry: RoomEntry, gone: Set<String>) {
+        switch entry.change {
+        case .joined(let member, let replacing, let takesHost):
+            guard control.members[member.id] == nil, !gone.contains(member.id) else {
+                if let replacing, gone.contains(member.id), control.members[replacing] != nil {
+                    emit(entry.id, .left(memberID: replacing, cause: .disconnected))
+                }
+                return
+            }
+            let replaced = replacing.flatMap { control.members[$0]?.id }
+            let takes = takesHost && (control.hostID == nil || control.hostID == replaced)
+            emit(entry.id, .joined(member, replacing: replaced, takesHost: takes))
+        case .left(let memberID, let cause):
+            if cause != .swept, control.members[memberID] != nil { emit(entry.id, entry.change) }
+        case .renamed(let memberID, let name):
+            if let member = control.members[memberID], member.name != name {
+                emit(entry.id, entry.change)
+            }
+        case .hostHandedOver(let memberID):
+            if control.members[memberID] != nil, control.hostID == nil {
+                emit(entry.id, entry.change)
+            }
+        case .created, .edited, .uploaded, .deleted: break
+        }
+    }
+
+    private mutating func emit(_ id: String, _ change: RoomEntry.Change) {
+        let entry = RoomEntry(id: id, change: change)
+        entries.append(entry)
+        control.fold(
+            VersionedEntry(
+                version: control.version + 1, previous: control.version, entry: entry),
+            limits: limits)
+    }
+}

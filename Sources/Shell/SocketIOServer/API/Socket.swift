@@ -1,0 +1,158 @@
+public import JSON
+public import NIOCore
+
+/// A client in one namespace.
+///
+/// Lives on `eventLoop`. Every method may be called from any thread and takes effect on the loop,
+/// at once if called there; calls from one thread keep their order. What reads state (`rooms`,
+/// `user`, `isConnected`, `bufferedBytes`) is used on the loop only. After the socket left its
+/// namespace all methods but `closeTransport` are without effect.
+public final class Socket: Sendable {
+    /// 20 characters safe in URLs, from the system's random source; unrelated to the id of the
+    /// connection.
+    public let id: String
+    public let namespace: Namespace
+    public let eventLoop: any EventLoop
+    /// The request that opened the client's connection.
+    public let handshake: HandshakeRequest
+    /// What the client sent with CONNECT; an object, or nil.
+    public let auth: JSONText?
+
+    let session: any EngineSession
+    let connection: SocketIOConnection
+    let limits: SocketLimits
+    let state: NIOLoopBound<SocketState>
+
+    /// On the session's loop.
+    init(
+        id: String, namespace: Namespace, auth: JSONText?, connection: SocketIOConnection
+    ) {
+        self.id = id
+        self.namespace = namespace
+        self.auth = auth
+        self.connection = connection
+        session = connection.session
+        eventLoop = connection.session.eventLoop
+        handshake = connection.session.request
+        limits = connection.limits
+        let state = SocketState(maxPendingAcks: connection.limits.maxPendingAcks)
+        self.state = NIOLoopBound(state, eventLoop: connection.session.eventLoop)
+    }
+
+    // MARK: State, on the loop
+
+    /// Whether the client is in the namespace: false in middleware, true from before
+    /// `onConnection` until before `onDisconnect`.
+    public var isConnected: Bool { state.value.phase == .connected }
+
+    /// The rooms that the socket is in, that of its own id included.
+    public var rooms: Set<String> {
+        isConnected ? namespace.adapter.rooms(of: self).union([id]) : []
+    }
+
+    /// Bytes sent to the connection and not yet taken by the kernel or by a poll.
+    public var bufferedBytes: Int { session.bufferedBytes }
+
+    /// `polling` or `websocket`.
+    public var transportName: String { session.transportName }
+
+    /// Anything the application wants to find again with the socket; nil again when the handlers
+    /// of `onDisconnect` have run, so that it may hold the socket.
+    public var user: (any Sendable)? {
+        get { state.value.user }
+        set { state.value.user = newValue }
+    }
+
+    // MARK: Handlers
+
+    /// Calls `handler` on the loop for each event of that name; several handlers in the order
+    /// added.
+    public func on(_ event: String, _ handler: @escaping @Sendable (SocketEvent) -> Void) {
+        onLoop { $0.state.value.handlers[event, default: []].append(handler) }
+    }
+
+    /// Calls `handler` on the loop for every event, before the handlers of its name.
+    public func onAny(_ handler: @escaping @Sendable (SocketEvent) -> Void) {
+        onLoop { $0.state.value.anyHandlers.append(handler) }
+    }
+
+    /// Calls `handler` on the loop for events whose name has no handler.
+    public func onUnhandled(_ handler: @escaping @Sendable (SocketEvent) -> Void) {
+        onLoop { $0.state.value.unhandledHandlers.append(handler) }
+    }
+
+    /// Calls `handler` on the loop when a message of the client was too long and dropped.
+    public func onOversized(_ handler: @escaping @Sendable (OversizedMessage) -> Void) {
+        onLoop { $0.state.value.oversizedHandlers.append(handler) }
+    }
+
+    /// Calls `handler` on the loop, exactly once, after the socket has left namespace and rooms;
+    /// at once if it has left already.
+    public func onDisconnect(_ handler: @escaping @Sendable (DisconnectReason) -> Void) {
+        onLoop { socket in
+            if case .disconnected(let reason) = socket.state.value.phase {
+                handler(reason)
+            } else {
+                socket.state.value.disconnectHandlers.append(handler)
+            }
+        }
+    }
+
+    /// Calls `handler` on the loop each time the connection's queue, having been above its
+    /// high-water mark, has drained.
+    public func onWritable(_ handler: @escaping @Sendable () -> Void) {
+        onLoop { $0.state.value.writableHandlers.append(handler) }
+    }
+
+    // MARK: Rooms
+
+    /// Adds the socket to a room. Without effect beyond `SocketLimits.maxRoomsPerSocket`.
+    public func join(_ room: String) {
+        onLoop { socket in
+            guard socket.isConnected else { return }
+            let rooms = socket.namespace.adapter.rooms(of: socket)
+            guard rooms.count < socket.limits.maxRoomsPerSocket else { return }
+            socket.namespace.adapter.join(socket, room: room)
+        }
+    }
+
+    public func leave(_ room: String) {
+        onLoop { socket in
+            guard socket.isConnected else { return }
+            socket.namespace.adapter.leave(socket, room: room)
+        }
+    }
+
+    /// A broadcast to the members of a room but this socket.
+    public func to(_ room: String) -> BroadcastOperator { broadcast.to(room) }
+
+    /// A broadcast to the namespace but this socket.
+    public var broadcast: BroadcastOperator { namespace.broadcast.except(id) }
+
+    // MARK: Ending
+
+    /// Sends a DISCONNECT packet and leaves the namespace; the connection stays open. The stock
+    /// client does not come back by itself after this.
+    public func disconnect() {
+        onLoop { $0.connection.disconnect($0) }
+    }
+
+    /// Closes the whole connection without a DISCONNECT packet; the stock client reconnects.
+    public func closeTransport(_ reason: EngineCloseReason) {
+        onLoop { $0.session.close(reason) }
+    }
+
+    /// Runs `body` at once on the loop, or soon if called elsewhere.
+    func onLoop(_ body: @escaping @Sendable (Socket) -> Void) {
+        if eventLoop.inEventLoop {
+            body(self)
+        } else {
+            eventLoop.execute { body(self) }
+        }
+    }
+}
+
+extension Socket: Hashable {
+    public static func == (left: Socket, right: Socket) -> Bool { left === right }
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}

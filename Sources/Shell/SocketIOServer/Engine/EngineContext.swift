@@ -1,0 +1,75 @@
+import Atomics
+import EngineIO
+import Logging
+import NIOCore
+import WebSocket
+
+/// What all connections of one server share; immutable, or safe from any thread.
+final class EngineContext: Sendable {
+    let options: ServerOptions
+    let logger: Logger
+    let onSession: @Sendable (any EngineSession) -> Void
+    let registry: SessionRegistry
+    let validator: RequestValidator
+    let sessionSettings: EngineSessionStateMachine.Settings
+    let frameLimits: WebSocket.Limits
+    let connectionCount = ManagedAtomic(0)
+    let refusedConnections = ManagedAtomic(0)
+    let isClosing = ManagedAtomic(false)
+    let loops: [EngineLoop]
+
+    init(
+        options: ServerOptions, group: any EventLoopGroup, logger: Logger,
+        onSession: @escaping @Sendable (any EngineSession) -> Void
+    ) {
+        self.options = options
+        self.logger = logger
+        self.onSession = onSession
+        let limits = options.limits
+        registry = SessionRegistry(maxPerAddress: limits.maxConnectionsPerAddress)
+        validator = RequestValidator(
+            transports: Set(options.transports.map { $0 == .polling ? .polling : .webSocket }))
+        sessionSettings = .init(
+            pingInterval: options.pingInterval.wholeMilliseconds,
+            pongPatience: options.pongPatience.wholeMilliseconds,
+            upgradeTimeout: options.upgradeTimeout.wholeMilliseconds,
+            closeTimeout: limits.closeTimeout.wholeMilliseconds,
+            allowsUpgrade: options.allowsUpgradeToWebSocket)
+        frameLimits = WebSocket.Limits(
+            maxMessageBytes: limits.maxPayloadBytes,
+            maxSkippedMessageBytes: limits.maxSkippedMessageBytes)
+        let ledger = BacklogLedger()
+        let tick = min(max(options.pingInterval.wholeMilliseconds / 40, 10), 250)
+        loops = group.makeIterator().map {
+            EngineLoop(eventLoop: $0, limits: limits, tick: tick, ledger: ledger)
+        }
+    }
+
+    func loop(of eventLoop: any EventLoop) -> EngineLoop? {
+        loops.first { $0.eventLoop === eventLoop }
+    }
+
+    /// The open packet of a session.
+    func openPacket(sid: String, over transport: TransportKind) -> Packet {
+        let canUpgrade = transport == .polling && options.allowsUpgradeToWebSocket
+        return OpenPacket(
+            sid: sid, upgrades: canUpgrade ? [.webSocket] : [],
+            pingIntervalMilliseconds: Int(options.pingInterval.wholeMilliseconds),
+            pingTimeoutMilliseconds: Int(options.pingTimeout.wholeMilliseconds),
+            maxPayloadBytes: options.limits.maxPayloadBytes
+        ).packet
+    }
+}
+
+extension ServerOptions {
+    var allowsUpgradeToWebSocket: Bool { allowUpgrades && transports.contains(.webSocket) }
+}
+
+extension Duration {
+    /// Rounded down; bounded so that arithmetic on it cannot overflow.
+    var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let bounded = min(max(seconds, 0), 1 << 40)
+        return bounded * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+}

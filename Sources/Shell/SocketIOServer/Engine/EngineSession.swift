@@ -1,0 +1,76 @@
+import NIOCore
+
+/// One open Engine.IO session as the layer above sees it.
+///
+/// Confined to `eventLoop`: every member but `id`, `eventLoop` and `request` is used on it only.
+/// The transport under a session may change (polling → WebSocket); order and content do not.
+public protocol EngineSession: AnyObject, Sendable {
+    /// The Engine.IO session id; unguessable, unique.
+    var id: String { get }
+    var eventLoop: any EventLoop { get }
+    /// The request that opened the session.
+    var request: HandshakeRequest { get }
+    /// `polling` or `websocket`.
+    var transportName: String { get }
+    /// Bytes given to `send` and not yet taken by the kernel or by a poll.
+    var bufferedBytes: Int { get }
+    /// False from the moment the session begins to close; `send` is then without effect.
+    var isOpen: Bool { get }
+
+    /// Queues one message; flushed once a tick. A queue beyond
+    /// `ServerOptions.Limits.maxBufferedBytesPerSession` closes the session with `.tooSlow`.
+    func send(_ message: EngineMessage)
+    /// Queues a message that was encoded once for all its recipients.
+    func send(_ broadcast: PreparedMessage)
+    /// Closes session and transport; what is queued is still written, as far as the kernel takes it.
+    func close(_ reason: EngineCloseReason)
+
+    /// Receives everything that happens to the session. Held strongly until `closed`.
+    var delegate: (any EngineSessionDelegate)? { get set }
+}
+
+/// One message to a client, without the Engine.IO packet type.
+public enum EngineMessage: Sendable {
+    case text(ByteBuffer)
+    case binary(ByteBuffer)
+
+    /// The payload's size in bytes.
+    public var byteCount: Int {
+        switch self {
+        case .text(let buffer), .binary(let buffer): buffer.readableBytes
+        }
+    }
+}
+
+/// What a session tells the layer above; every call is on the session's event loop.
+public protocol EngineSessionDelegate: AnyObject, Sendable {
+    /// A text message; `text` is valid UTF-8 and without the Engine.IO packet type.
+    func engineSession(_ session: any EngineSession, received text: ArraySlice<UInt8>)
+
+    /// A binary message.
+    func engineSession(_ session: any EngineSession, receivedBinary bytes: ArraySlice<UInt8>)
+
+    /// The queue, having been above the high-water mark, fell below the low-water mark.
+    func engineSessionBecameWritable(_ session: any EngineSession)
+
+    /// The session is over. Called exactly once, and nothing is called after it.
+    func engineSession(_ session: any EngineSession, closed reason: EngineCloseReason)
+
+    /// A message longer than `maxPayloadBytes` was read and dropped; the session stays open.
+    ///
+    /// - Parameters:
+    ///   - byteCount: size of the dropped message.
+    ///   - prefix: its first bytes (at most 256), without the Engine.IO packet type.
+    func engineSession(
+        _ session: any EngineSession, discardedMessageOf byteCount: Int,
+        prefix: ArraySlice<UInt8>)
+}
+
+extension EngineSessionDelegate {
+    public func engineSessionBecameWritable(_ session: any EngineSession) {}
+
+    public func engineSession(
+        _ session: any EngineSession, discardedMessageOf byteCount: Int,
+        prefix: ArraySlice<UInt8>
+    ) {}
+}

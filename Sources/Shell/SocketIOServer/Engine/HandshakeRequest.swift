@@ -1,0 +1,81 @@
+import NIOHTTP1
+
+/// The HTTP request that opens, or tries to open, an Engine.IO session.
+public struct HandshakeRequest: Sendable {
+    public let method: HTTPMethod
+    /// The path without query, as sent.
+    public let path: String
+    /// Query items, percent-decoded, in the order sent.
+    public let query: [(name: String, value: String)]
+    public let headers: HTTPHeaders
+    /// The client's address; taken from `X-Forwarded-For` only where the peer is a trusted proxy.
+    public let remoteAddress: String
+    /// The address at the other end of the TCP connection.
+    public let peerAddress: String
+    /// True where the peer is a trusted proxy and sent `X-Forwarded-For`.
+    public let viaTrustedProxy: Bool
+    /// TLS up to here, or up to the trusted proxy.
+    public let isSecure: Bool
+    /// True where the session opens on a WebSocket, not by long polling.
+    public let isWebSocket: Bool
+    /// 128 random bits in hexadecimal, made for this request: material for a credential that the
+    /// answer gives out as a cookie and the session goes by.
+    public let freshToken: String
+
+    package init(
+        method: HTTPMethod, path: String, query: [(name: String, value: String)],
+        headers: HTTPHeaders, remoteAddress: String, peerAddress: String,
+        viaTrustedProxy: Bool = false, isSecure: Bool = false, isWebSocket: Bool
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.remoteAddress = remoteAddress
+        self.peerAddress = peerAddress
+        self.viaTrustedProxy = viaTrustedProxy
+        self.isSecure = isSecure
+        self.isWebSocket = isWebSocket
+        freshToken = Self.randomToken()
+    }
+
+    /// The system's generator is cryptographically secure.
+    private static func randomToken() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let digits = String(generator.next() as UInt64, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+
+    /// The first query item of that name.
+    public func queryItem(_ name: String) -> String? {
+        query.first { $0.name == name }?.value
+    }
+
+    /// The first cookie of that name, as sent.
+    public func cookie(_ name: String) -> String? {
+        for header in headers["cookie"] {
+            for pair in header.split(separator: ";") {
+                let parts = pair.split(
+                    separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                if parts.count == 2, parts[0].trimmingSpaces() == name {
+                    return String(parts[1].trimmingSpaces())
+                }
+            }
+        }
+        return nil
+    }
+
+    public var origin: String? { headers.first(name: "origin") }
+}
+
+extension Substring {
+    /// Without spaces and tabs at both ends.
+    func trimmingSpaces() -> Substring {
+        var slice = self[...]
+        while let first = slice.first, first == " " || first == "\t" { slice.removeFirst() }
+        while let last = slice.last, last == " " || last == "\t" { slice.removeLast() }
+        return slice
+    }
+}

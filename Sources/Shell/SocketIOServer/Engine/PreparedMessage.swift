@@ -1,0 +1,57 @@
+import NIOCore
+import WebSocket
+
+/// One message encoded once for all its recipients.
+///
+/// Holds complete WebSocket frames, which are the same for every client because a server does not
+/// mask; and the payloads, which long polling encodes. The text is a slice of the frames: a
+/// message is in memory once, however many sessions queue it.
+public struct PreparedMessage: Sendable {
+    /// The text frame (`4` and the text) and one binary frame for each attachment.
+    package let webSocketFrames: ByteBuffer
+    /// The text without the Engine.IO packet type.
+    package let text: ByteBuffer
+    package let attachments: [ByteBuffer]
+
+    /// - Parameters:
+    ///   - text: payload of the text message (for Socket.IO the encoded packet), valid UTF-8.
+    ///   - attachments: binary messages that follow it.
+    public init(text: some Collection<UInt8>, attachments: [ByteBuffer] = []) {
+        let size = text.count
+        var frames = Self.allocate(text: size, attachments)
+        frames.writeFrameHeader(.text, payload: size + 1)
+        frames.writeInteger(UInt8(ascii: "4"))
+        frames.writeBytes(text)
+        self.init(frames, textSize: size, attachments)
+    }
+
+    public init(text: ByteBuffer, attachments: [ByteBuffer] = []) {
+        let size = text.readableBytes
+        var frames = Self.allocate(text: size, attachments)
+        frames.writeFrameHeader(.text, payload: size + 1)
+        frames.writeInteger(UInt8(ascii: "4"))
+        frames.writeImmutableBuffer(text)
+        self.init(frames, textSize: size, attachments)
+    }
+
+    private init(_ frames: ByteBuffer, textSize: Int, _ attachments: [ByteBuffer]) {
+        var frames = frames
+        text =
+            frames.getSlice(at: frames.writerIndex - textSize, length: textSize) ?? ByteBuffer()
+        for attachment in attachments {
+            frames.writeFrameHeader(.binary, payload: attachment.readableBytes)
+            frames.writeImmutableBuffer(attachment)
+        }
+        webSocketFrames = frames
+        self.attachments = attachments
+    }
+
+    /// Bytes that the message adds to a session's queue.
+    public var byteCount: Int { webSocketFrames.readableBytes }
+
+    private static func allocate(text size: Int, _ attachments: [ByteBuffer]) -> ByteBuffer {
+        let header = FrameHeader.maxEncodedSize
+        let total = attachments.reduce(size + 1 + header) { $0 + $1.readableBytes + header }
+        return ByteBufferAllocator().buffer(capacity: total)
+    }
+}

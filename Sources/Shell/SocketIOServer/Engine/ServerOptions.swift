@@ -1,0 +1,92 @@
+import NIOCore
+
+/// How an `EngineServer` listens, and whom it serves how.
+public struct ServerOptions: Sendable {
+    public var host = "0.0.0.0"
+    /// 0 lets the system choose.
+    public var port = 3001
+    /// Served with and without a trailing slash.
+    public var path = "/socket.io"
+    public var transports: Set<Transport> = [.polling, .webSocket]
+    /// Whether a polling session may move to a WebSocket.
+    public var allowUpgrades = true
+
+    /// Put before each session id, so that a proxy can send a polling client to the instance that
+    /// has its session: `server-1.`. Characters that need no escape in a URL.
+    public var sessionIDPrefix = ""
+
+    /// Advertised in the open packet, and the pace of our pings.
+    public var pingInterval: Duration = .seconds(10)
+    /// Advertised only: with `pingInterval` it tells the client when to give this server up.
+    public var pingTimeout: Duration = .seconds(5)
+    /// How long we wait for a pong. Longer than `pingTimeout`, since a browser that parses a big
+    /// scene cannot answer, and is not gone.
+    public var pongPatience: Duration = .seconds(20)
+    /// Time from the probe of an upgrade to its end; then the candidate is closed.
+    public var upgradeTimeout: Duration = .seconds(10)
+
+    public var limits = Limits()
+
+    /// Whether a browser page of that origin may talk to us. Requests without `Origin` are not
+    /// asked about.
+    public var allowsOrigin: @Sendable (_ origin: String) -> Bool = { _ in true }
+    /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    public var trustedProxies: [AddressRange] = AddressRange.loopback
+    /// Asked once for each new session, before anything is opened.
+    public var admission: @Sendable (HandshakeRequest) -> Admission = { _ in .accept }
+    /// Headers for the answer that opens a session: the 101, or the first poll.
+    public var handshakeHeaders: @Sendable (HandshakeRequest) -> [(String, String)] = { _ in [] }
+    /// Serves every path other than `path`.
+    public var httpHandler: @Sendable (HTTPRequest) -> EventLoopFuture<HTTPResponse> = {
+        $0.eventLoop.makeSucceededFuture(
+            .error(.notFound, code: "NOT_FOUND", message: "No such path"))
+    }
+
+    public init() {}
+
+    public enum Transport: String, Sendable, Hashable, CaseIterable {
+        case polling
+        case webSocket = "websocket"
+    }
+}
+
+extension ServerOptions {
+    /// Every bound that a client can reach, with what happens beyond it.
+    public struct Limits: Sendable {
+        /// Bytes of one message, advertised as `maxPayload`. Beyond: over WebSocket the message
+        /// is skipped and reported (`discardedMessageOf`); over polling 413.
+        public var maxPayloadBytes = 16 * 1024 * 1024 + 64 * 1024
+        /// Bytes up to which a too long WebSocket message is skipped. Beyond: close 1009.
+        public var maxSkippedMessageBytes = 64 * 1024 * 1024
+        /// Bytes queued for one session beyond one message: a single bigger message is taken
+        /// when the queue is empty. Beyond: close with `.tooSlow`.
+        public var maxBufferedBytesPerSession = 8 * 1024 * 1024
+        /// Bytes queued for all sessions. Beyond: the slowest sessions are closed, `.tooSlow`.
+        public var maxBufferedBytes = 512 * 1024 * 1024
+        /// Bytes queued for one session at which it counts as backed up: nothing is read from
+        /// it until half of that is left.
+        public var highWaterBytes = 256 * 1024
+        /// Packets in one answer to a poll; the rest waits for the next. The clients of
+        /// python-engineio refuse more.
+        public var maxPacketsPerPoll = 16
+        /// TCP connections. Beyond: answered 503 and closed.
+        public var maxConnections = 50_000
+        /// Sessions of one client address (after trusted proxies). Beyond: 429.
+        public var maxConnectionsPerAddress = 20_000
+        /// Bytes of a request's headers. Beyond: 431.
+        public var maxHeaderBytes = 16 * 1024
+        /// Bytes of a plain request's body. Beyond: 413.
+        public var maxPlainBodyBytes = 1024 * 1024
+        /// Pipelined requests waiting on one connection. Beyond: closed.
+        public var maxPipelinedRequests = 16
+        /// Time for a whole request to arrive, and for an idle kept-alive connection. Beyond:
+        /// closed.
+        public var httpIdleTimeout: Duration = .seconds(15)
+        /// Time for a closing connection to take what is queued for it. Beyond: cut.
+        public var closeTimeout: Duration = .seconds(3)
+        /// Connections that the kernel holds for us to accept. Beyond: refused by the kernel.
+        public var listenBacklog = 4096
+
+        public init() {}
+    }
+}

@@ -1,0 +1,19 @@
+/// Names for sockets.
+enum SocketID {
+    private static let alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+    /// 20 characters of six random bits each, from the system's source.
+    static func random() -> String {
+        var generator = SystemRandomNumberGenerator()
+        var bits: UInt64 = 0
+        return String(unsafeUninitializedCapacity: 20) { buffer in
+            for index in 0..<20 {
+                if index % 10 == 0 { bits = generator.next() }
+                buffer[index] = alphabet[Int(bits & 63)]
+                bits >>= 6
+            }
+            return 20
+        }
+    }
+}

@@ -1,0 +1,203 @@
+import JSON
+import Logging
+import NIOCore
+import SocketIO
+
+/// Speaks Socket.IO on one Engine.IO session: decodes packets and hands them to the sockets of
+/// the namespaces that the client is in. Everything happens on the session's loop.
+final class SocketIOConnection: EngineSessionDelegate {
+    let session: any EngineSession
+    let limits: SocketLimits
+    private let namespaces: NamespaceTable
+    private let logger: Logger
+    private let state: NIOLoopBound<State>
+
+    private final class State {
+        var decoder: PacketDecoder
+        var machine: ConnectionStateMachine
+        /// Connected sockets and those in middleware, by namespace.
+        var sockets: [String: Socket] = [:]
+        var connectTimer: Scheduled<Void>?
+
+        init(_ limits: SocketLimits) {
+            decoder = PacketDecoder(limits: limits.packetLimits)
+            machine = ConnectionStateMachine(maxNamespaces: limits.maxNamespacesPerConnection)
+        }
+    }
+
+    /// On the session's loop; becomes the session's delegate.
+    init(
+        _ session: any EngineSession, namespaces: NamespaceTable, limits: SocketLimits,
+        logger: Logger
+    ) {
+        self.session = session
+        self.namespaces = namespaces
+        self.limits = limits
+        self.logger = logger
+        state = NIOLoopBound(State(limits), eventLoop: session.eventLoop)
+        session.delegate = self
+        updateConnectTimer()
+    }
+
+    // MARK: From the session
+
+    func engineSession(_ session: any EngineSession, received text: ArraySlice<UInt8>) {
+        do throws(PacketError) {
+            guard let packet = try state.value.decoder.receivedText(text) else { return }
+            received(packet)
+        } catch {
+            guard error.isLimit else { return refuse(error) }
+            discard(text.prefix(Self.discardedPrefixBytes), byteCount: text.count)
+        }
+    }
+
+    func engineSession(_ session: any EngineSession, receivedBinary bytes: ArraySlice<UInt8>) {
+        do throws(PacketError) {
+            guard let packet = try state.value.decoder.receivedBinary(bytes) else { return }
+            received(packet)
+        } catch {
+            refuse(error)
+        }
+    }
+
+    func engineSession(
+        _ session: any EngineSession, discardedMessageOf byteCount: Int,
+        prefix: ArraySlice<UInt8>
+    ) {
+        discard(prefix, byteCount: byteCount)
+    }
+
+    /// As many as the transport keeps of a message that it skips.
+    private static let discardedPrefixBytes = 256
+
+    private func discard(_ prefix: ArraySlice<UInt8>, byteCount: Int) {
+        do throws(PacketError) {
+            let packet = try state.value.decoder.discardedMessage(prefix: prefix)
+            guard let namespace = packet.namespace else { return }
+            state.value.sockets[namespace]?.discardedMessage(packet, byteCount: byteCount)
+        } catch {
+            refuse(error)
+        }
+    }
+
+    func engineSessionBecameWritable(_ session: any EngineSession) {
+        for socket in state.value.sockets.values { socket.becameWritable() }
+    }
+
+    func engineSession(_ session: any EngineSession, closed reason: EngineCloseReason) {
+        state.value.machine.closed()
+        state.value.connectTimer?.cancel()
+        state.value.connectTimer = nil
+        let sockets = state.value.sockets
+        state.value.sockets = [:]
+        for socket in sockets.values { socket.disconnected(.transport(reason)) }
+    }
+
+    // MARK: Packets
+
+    private func received(_ packet: Packet) {
+        switch state.value.machine.received(packet) {
+        case .connect(let namespace, let auth): connect(namespace, auth)
+        case .refuse(let namespace):
+            sendConnectError(ConnectError(message: "Too many namespaces"), namespace)
+        case .event(let packet): state.value.sockets[packet.namespace]?.receivedEvent(packet)
+        case .ack(let packet): state.value.sockets[packet.namespace]?.receivedAck(packet)
+        case .disconnect(let namespace):
+            let socket = state.value.sockets.removeValue(forKey: namespace)
+            socket?.disconnected(.clientNamespaceDisconnect)
+            updateConnectTimer()
+        case .cancelConnect(let namespace): state.value.sockets[namespace] = nil
+        case .ignore: break
+        case .close:
+            logger.debug("packet out of turn", metadata: ["sid": "\(session.id)"])
+            session.close(.parseError)
+        }
+    }
+
+    private func refuse(_ error: PacketError) {
+        logger.debug("no packet", metadata: ["sid": "\(session.id)", "error": "\(error)"])
+        session.close(.parseError)
+    }
+
+    // MARK: Connecting
+
+    private func connect(_ name: String, _ auth: JSONText?) {
+        guard let namespace = namespaces[name] else {
+            _ = state.value.machine.refused(name)
+            return sendConnectError(ConnectError(message: "Invalid namespace"), name)
+        }
+        let socket = Socket(
+            id: SocketID.random(), namespace: namespace, auth: auth, connection: self)
+        state.value.sockets[name] = socket
+        pass(socket, namespace.middleware[...])
+    }
+
+    /// Asks one middleware after the other; at the end the socket is connected.
+    private func pass(_ socket: Socket, _ middleware: ArraySlice<Namespace.Middleware>) {
+        var rest = middleware
+        while let next = rest.popFirst() {
+            guard let future = next(socket) else { continue }
+            let remaining = rest
+            return future.hop(to: session.eventLoop).whenComplete { result in
+                switch result {
+                case .success: self.pass(socket, remaining)
+                case .failure(let error): self.refused(socket, error)
+                }
+            }
+        }
+        accepted(socket)
+    }
+
+    private func accepted(_ socket: Socket) {
+        let name = socket.namespace.name
+        guard state.value.sockets[name] === socket, state.value.machine.accepted(name) else {
+            return
+        }
+        updateConnectTimer()
+        socket.connected()
+    }
+
+    private func refused(_ socket: Socket, _ error: any Error) {
+        let name = socket.namespace.name
+        guard state.value.sockets[name] === socket, state.value.machine.refused(name) else {
+            return
+        }
+        state.value.sockets[name] = nil
+        if let error = error as? ConnectError { return sendConnectError(error, name) }
+        logger.error("middleware failed", metadata: ["nsp": "\(name)", "error": "\(error)"])
+        sendConnectError(ConnectError(message: "Internal error"), name)
+    }
+
+    private func sendConnectError(_ error: ConnectError, _ namespace: String) {
+        let text = PacketEncoder.connectError(
+            error.message, data: error.data, namespace: namespace)
+        session.send(.text(ByteBuffer(bytes: text)))
+    }
+
+    // MARK: Ending
+
+    /// Takes a socket out of its namespace from this side.
+    func disconnect(_ socket: Socket) {
+        let name = socket.namespace.name
+        guard state.value.sockets[name] === socket,
+            state.value.machine.serverDisconnected(name)
+        else { return }
+        state.value.sockets[name] = nil
+        session.send(.text(ByteBuffer(bytes: PacketEncoder.disconnect(namespace: name))))
+        socket.disconnected(.serverNamespaceDisconnect)
+        updateConnectTimer()
+    }
+
+    /// The timer runs exactly while the client is in no namespace.
+    private func updateConnectTimer() {
+        guard state.value.machine.isIdle else {
+            state.value.connectTimer?.cancel()
+            state.value.connectTimer = nil
+            return
+        }
+        guard state.value.connectTimer == nil, session.isOpen else { return }
+        state.value.connectTimer = session.eventLoop.scheduleTask(in: limits.connectTimeout) {
+            self.session.close(.forcedClose)
+        }
+    }
+}

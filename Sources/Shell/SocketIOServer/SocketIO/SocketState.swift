@@ -1,0 +1,40 @@
+import JSON
+import NIOCore
+import SocketIO
+
+/// What changes about a socket. Not sendable: its loop-bound holder confines it to the loop.
+final class SocketState {
+    enum Phase: Equatable {
+        /// Middleware has not decided yet, or has refused.
+        case connecting
+        case connected
+        case disconnected(DisconnectReason)
+    }
+
+    typealias EventHandler = @Sendable (SocketEvent) -> Void
+
+    var phase = Phase.connecting
+    var handlers: [String: [EventHandler]] = [:]
+    var anyHandlers: [EventHandler] = []
+    var unhandledHandlers: [EventHandler] = []
+    var oversizedHandlers: [@Sendable (OversizedMessage) -> Void] = []
+    var disconnectHandlers: [@Sendable (DisconnectReason) -> Void] = []
+    var writableHandlers: [@Sendable () -> Void] = []
+    var user: (any Sendable)?
+    var acks: AckRegistry<EventLoopPromise<EventArguments>>
+    /// Fires at the acks' next deadline or before.
+    var ackTimer: (at: Duration, task: Scheduled<Void>)?
+
+    init(maxPendingAcks: Int) {
+        acks = AckRegistry(limit: maxPendingAcks)
+    }
+
+    func dropHandlers() {
+        handlers = [:]
+        anyHandlers = []
+        unhandledHandlers = []
+        oversizedHandlers = []
+        disconnectHandlers = []
+        writableHandlers = []
+    }
+}

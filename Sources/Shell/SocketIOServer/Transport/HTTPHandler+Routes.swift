@@ -1,0 +1,197 @@
+import EngineIO
+import NIOCore
+import NIOHTTP1
+
+extension HTTPHandler {
+    /// Where a request goes, by its head.
+    func route(_ request: IncomingRequest) -> IncomingRequest.Route {
+        let head = request.head
+        if head.method == .OPTIONS { return .respond(CrossOrigin.preflight) }
+        let path = engine.options.path
+        guard request.target.path == path || request.target.path == path + "/" else {
+            return .plain
+        }
+        guard request.crossOrigin.isAllowed else { return refused(.refusal(.forbidden)) }
+        let decision = engine.validator.decide(
+            RequestValidator.Request(
+                method: head.method == .GET ? .get : head.method == .POST ? .post : .other,
+                transport: request.target.item("transport"),
+                revision: request.target.item("EIO"), sid: request.target.item("sid"),
+                isUpgrade: WebSocketUpgrade.isRequested(by: head)))
+        return route(decision, head)
+    }
+
+    private func route(
+        _ decision: RequestValidator.Decision, _ head: HTTPRequestHead
+    ) -> IncomingRequest.Route {
+        switch decision {
+        case .refuse(let error): return refused(.refusal(error))
+        case .open(.polling, _): return .openPolling
+        case .open(.webSocket, _):
+            guard let upgrade = WebSocketUpgrade(head) else {
+                return refused(WebSocketUpgrade.refusal)
+            }
+            return .openWebSocket(upgrade)
+        case .poll(let sid):
+            return engine.registry[sid].map { .poll($0) } ?? refused(.refusal(.unknownSession))
+        case .post(let sid):
+            return engine.registry[sid].map { .post($0) } ?? refused(.refusal(.unknownSession))
+        case .probe(let sid):
+            guard let session = engine.registry[sid] else {
+                return refused(.refusal(.unknownSession))
+            }
+            guard let upgrade = WebSocketUpgrade(head) else {
+                return refused(WebSocketUpgrade.refusal)
+            }
+            return .probe(session, upgrade)
+        }
+    }
+
+    private func refused(_ response: HTTPResponse) -> IncomingRequest.Route {
+        loop.metrics.refusals += 1
+        return .respond(response)
+    }
+
+    /// Does what the whole request asks for.
+    func dispatch(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
+        let exchange = request.exchange
+        switch request.route {
+        case .respond(let response): exchange.respond(response)
+        case .plain: servePlain(request)
+        case .openPolling: openPolling(request)
+        case .openWebSocket(let upgrade): openWebSocket(request, upgrade, context)
+        case .poll(let session):
+            exchange.session = session
+            exchange.onSession(session) { $0.pollArrived(exchange) }
+        case .post(let session):
+            let body = request.body
+            exchange.onSession(session) { $0.post(body, exchange) }
+        case .probe(let session, let upgrade): openProbe(session, upgrade, request, context)
+        }
+    }
+
+    private func servePlain(_ request: IncomingRequest) {
+        let exchange = request.exchange
+        let logger = engine.logger
+        engine.options.httpHandler(request.plain(on: loop.eventLoop)).whenComplete { result in
+            switch result {
+            case .success(let response): exchange.respond(response)
+            case .failure(let error):
+                logger.error("HTTP handler failed", metadata: ["error": "\(error)"])
+                exchange.respond(
+                    .error(
+                        .internalServerError, code: "INTERNAL_ERROR", message: "Internal error"))
+            }
+        }
+    }
+
+    // MARK: New sessions
+
+    /// The answer to a client that is not let in; nil reserves its place.
+    private func admit(_ request: HandshakeRequest) -> HTTPResponse? {
+        if engine.isClosing.load(ordering: .relaxed) {
+            return .refusal(
+                status: .serviceUnavailable, code: RequestError.forbidden.rawValue,
+                message: "Server shutting down")
+        }
+        guard engine.registry.reserve(request.remoteAddress) else {
+            return .refusal(
+                status: .tooManyRequests, code: RequestError.forbidden.rawValue,
+                message: "Too many connections from this address")
+        }
+        guard case .refuse(let refusal) = engine.options.admission(request) else { return nil }
+        engine.registry.release(request.remoteAddress)
+        return .refusal(refusal)
+    }
+
+    private func openPolling(_ request: IncomingRequest) {
+        let handshake = request.handshake(isWebSocket: false)
+        if let refusal = admit(handshake) {
+            loop.metrics.refusals += 1
+            request.exchange.respond(refusal)
+            return
+        }
+        let session = ServerSession(.polling, request: handshake, loop: loop, context: engine)
+        session.open(over: nil)
+        session.answerOpening(request.exchange)
+    }
+
+    private func openWebSocket(
+        _ request: IncomingRequest, _ upgrade: WebSocketUpgrade, _ context: ChannelHandlerContext
+    ) {
+        let handshake = request.handshake(isWebSocket: true)
+        if let refusal = admit(handshake) {
+            loop.metrics.refusals += 1
+            request.exchange.respond(refusal)
+            return
+        }
+        let session = ServerSession(.webSocket, request: handshake, loop: loop, context: engine)
+        let handler = WebSocketHandler(session: session, loop: loop, context: engine)
+        let headers = engine.options.handshakeHeaders(handshake)
+        guard switchProtocol(upgrade, headers: headers, to: handler, context) else {
+            engine.registry.release(handshake.remoteAddress)
+            return
+        }
+        session.open(over: handler)
+        handler.start()
+    }
+
+    private func openProbe(
+        _ session: ServerSession, _ upgrade: WebSocketUpgrade, _ request: IncomingRequest,
+        _ context: ChannelHandlerContext
+    ) {
+        let exchange = request.exchange
+        let box = NIOLoopBound((handler: self, request: request), eventLoop: loop.eventLoop)
+        exchange.onSession(session) { session in
+            if let error = session.probeArrived() {
+                exchange.respond(.refusal(error))
+                return
+            }
+            exchange.onLoop {
+                let (handler, request) = box.value
+                handler.probeAdmitted(session, upgrade, request)
+            }
+        }
+    }
+
+    private func probeAdmitted(
+        _ session: ServerSession, _ upgrade: WebSocketUpgrade, _ request: IncomingRequest
+    ) {
+        let exchange = request.exchange
+        guard let context = channelContext, case .answering(let current) = phase,
+            current === request
+        else {
+            exchange.onSession(session) { $0.probeOpened(nil) }
+            return
+        }
+        let handler = WebSocketHandler(session: session, loop: loop, context: engine)
+        let didSwitch = switchProtocol(upgrade, headers: [], to: handler, context)
+        exchange.onSession(session) { $0.probeOpened(didSwitch ? handler : nil) }
+        if didSwitch { handler.start() }
+    }
+
+    /// Answers 101 and puts the WebSocket in the place of HTTP: before the first frame is
+    /// written, and the decoder last, since it hands on what it had read too far.
+    private func switchProtocol(
+        _ upgrade: WebSocketUpgrade, headers: [(String, String)], to handler: WebSocketHandler,
+        _ context: ChannelHandlerContext
+    ) -> Bool {
+        let pipeline = context.pipeline.syncOperations
+        guard context.channel.isActive,
+            let encoder = try? pipeline.context(name: Self.encoderName),
+            let decoder = try? pipeline.context(name: Self.decoderName),
+            (try? pipeline.addHandler(handler, position: .after(self))) != nil
+        else {
+            context.close(promise: nil)
+            return false
+        }
+        phase = .upgraded
+        pipeline.removeHandler(context: encoder, promise: nil)
+        context.writeAndFlush(
+            NIOAny(upgrade.response(headers: headers)), promise: nil)
+        resumeReading(context)
+        pipeline.removeHandler(context: context, promise: nil)
+        pipeline.removeHandler(context: decoder, promise: nil)
+        return true
+    }
+}

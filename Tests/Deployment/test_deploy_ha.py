@@ -1,0 +1,260 @@
+"""deploy-ha.sh with local processes: what it starts, keeps alive, tells and stops."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import redis
+import requests
+
+from conftest import INSTANCES, ROOT, Deployment, until
+
+SERVICES = ("redis", *INSTANCES, "nginx")
+
+
+def living(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_start_status_stop_and_start_again_with_the_data_kept(deployment):
+    started = deployment.run("start")
+    assert all(f"{name}" in started.stdout for name in SERVICES)
+    rows = deployment.rows()
+    assert list(rows) == list(SERVICES)
+    assert {name: row[2] for name, row in rows.items()} == {
+        "redis": "up", "server-1": "ready", "server-2": "ready", "nginx": "up",
+    }
+    assert rows["server-2"][1] == str(deployment.ports["server-2"])
+    assert rows["server-1"][0] == str(deployment.pid("server-1"))
+    store = redis.Redis(port=deployment.redis_port)
+    store.set("kept", "yes")
+    pids = [deployment.pid(name, kind) for name in SERVICES for kind in ("pid", "supervisor")]
+
+    deployment.run("stop")
+    assert [pid for pid in pids if living(pid)] == []
+    stopped = deployment.run("status", check=False)
+    assert stopped.returncode == 1
+    assert stopped.stdout.count("down") == 4
+
+    deployment.run("start")
+    assert store.get("kept") == b"yes"
+
+
+def test_start_twice_leaves_what_runs_alone(deployment):
+    deployment.run("start")
+    pids = [deployment.pid(name) for name in SERVICES]
+    deployment.run("start")
+    assert [deployment.pid(name) for name in SERVICES] == pids
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_killed_service_is_back_within_ten_seconds(running, name):
+    before = running.pid(name)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: running.rows()[name][2] in ("up", "ready"), 10, f"{name} again")
+    assert running.pid(name) != before
+    assert "restarted 1×" in running.rows()[name][3]
+
+
+def test_a_service_whose_supervisor_was_killed_is_taken_over(deployment):
+    deployment.run("start")
+    old = deployment.pid("server-1")
+    os.kill(deployment.pid("server-1", "supervisor"), signal.SIGKILL)
+    assert "no supervisor" in deployment.rows()["server-1"][3]
+    deployment.run("start")
+    assert deployment.pid("server-1") != old and not living(old)
+    assert "no supervisor" not in deployment.rows()["server-1"][3]
+
+
+def test_stop_never_ends_a_process_that_is_not_its_own(deployment):
+    deployment.run("start")
+    deployment.run("stop")
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        # As if the number in the file had been given to somebody else since.
+        for kind in ("pid", "supervisor"):
+            (deployment.state / "run" / f"server-1.{kind}").write_text(f"{stranger.pid} 12345\n")
+        deployment.run("stop")
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_frozen_instance_is_seen_by_status_and_can_be_stopped(deployment):
+    deployment.environment["STOP_TIMEOUT"] = "2"
+    deployment.run("start")
+    frozen = deployment.pid("server-2")
+    os.kill(frozen, signal.SIGSTOP)
+    result = deployment.run("status", check=False)
+    assert result.returncode == 1
+    assert deployment.rows()["server-2"][2] == "not answering"
+    deployment.run("stop")
+    assert not living(frozen)
+
+
+def test_a_port_of_somebody_else_is_said_with_the_variable_to_change(deployment):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", deployment.redis_port))
+        other.listen()
+        result = deployment.run("start", check=False)
+    assert result.returncode == 4
+    assert str(deployment.redis_port) in result.stderr and "REDIS_PORT" in result.stderr
+
+
+def test_settings_that_an_instance_refuses_are_told_before_anything_starts(deployment):
+    result = deployment.run("start", check=False, STAND_IN_REFUSES="1")
+    assert result.returncode == 2
+    assert "told to refuse" in result.stderr and "server-1" in result.stderr
+    assert not (deployment.state / "run" / "redis.pid").exists()
+
+
+def test_an_instance_that_ends_at_once_is_tried_again_until_it_stays(deployment, tmp_path):
+    """As one does whose id is still held by the lease of the killed one before it."""
+    deployment.run("start")
+    program = deployment.state / "bin" / "tandem"
+    text = program.read_text()
+    program.write_text(f"#!/bin/sh\ntest -e {tmp_path}/free || exit 2\n" + text)
+    os.kill(deployment.pid("server-1"), signal.SIGKILL)
+    time.sleep(5)
+    assert not deployment.ready("server-1")
+    (tmp_path / "free").touch()
+    until(lambda: deployment.ready("server-1"), 6, "server-1 ready")
+
+
+def test_a_rolling_restart_loses_no_request(deployment):
+    deployment.run("start")
+    pids = [deployment.pid(name) for name in SERVICES]
+    failures, requested, stop = [], [0], threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            try:
+                answer = requests.get(f"{deployment.url}/api/instance", timeout=5)
+                if answer.status_code != 200:
+                    failures.append(answer.status_code)
+            except requests.RequestException as error:
+                failures.append(error)
+            requested[0] += 1
+            time.sleep(0.02)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        deployment.run("restart")
+    finally:
+        stop.set()
+        asking.join()
+    assert failures == [] and requested[0] > 20
+    after = [deployment.pid(name) for name in SERVICES]
+    changed = [a != b for a, b in zip(pids, after)]
+    assert changed == [False, True, True, False], "nginx reloads, Redis stays"
+
+
+def test_one_named_service_is_restarted(deployment):
+    deployment.run("start")
+    pids = {name: deployment.pid(name) for name in SERVICES}
+    deployment.run("restart", "redis")
+    assert {name for name in SERVICES if deployment.pid(name) != pids[name]} == {"redis"}
+    unknown = deployment.run("restart", "server-7", check=False)
+    assert unknown.returncode == 2 and "server-1" in unknown.stderr
+
+
+def test_two_copies_run_side_by_side(running, deployment):
+    deployment.run("start")
+    assert deployment.run("status").returncode == 0
+    deployment.run("stop")
+    assert running.run("status").returncode == 0
+
+
+def test_redis_evicts_nothing_and_writes_a_log(running):
+    store = redis.Redis(port=running.redis_port)
+    settings = store.config_get("maxmemory-policy", "appendonly", "appendfsync", "bind")
+    assert settings == {
+        "maxmemory-policy": "noeviction",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "bind": "127.0.0.1",
+    }
+
+
+def test_a_redis_password_is_asked_for_and_status_knows_it(deployment):
+    deployment.environment["REDIS_PASSWORD"] = "se cret'\"\\&1"
+    deployment.run("start")
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        redis.Redis(port=deployment.redis_port).ping()
+    assert redis.Redis(port=deployment.redis_port, password="se cret'\"\\&1").ping()
+    assert (deployment.state / "redis" / "redis.conf").stat().st_mode & 0o077 == 0
+
+
+def test_a_redis_elsewhere_is_not_started_here(deployment):
+    deployment.environment["REDIS_URL"] = "redis://127.0.0.1:1/0"
+    deployment.run("start")
+    assert list(deployment.rows()) == ["redis", *INSTANCES, "nginx"]
+    assert deployment.rows()["redis"][2] == "external"
+    assert not (deployment.state / "run" / "redis.pid").exists()
+
+
+def test_logs_show_one_service_or_all(running):
+    running.run("logs")
+    alone = running.run("logs", "redis", "--lines", "5")
+    assert "Redis" in alone.stdout or "Ready" in alone.stdout
+    assert len(alone.stdout.splitlines()) <= 5
+
+
+def test_clean_asks_and_deletes_what_it_made_only(deployment):
+    deployment.run("start")
+    (deployment.state / "mine.txt").write_text("kept")
+    asked = deployment.run("clean", check=False)
+    assert asked.returncode == 2 and (deployment.state / "redis").exists()
+    pid = deployment.pid("redis")
+    deployment.run("clean", "--force")
+    assert not living(pid)
+    assert [path.name for path in deployment.state.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["dance"], ["start", "stop"], [], ["start", "--sideways"], ["start", "monitor"]]
+)
+def test_wrong_use_is_exit_code_two_and_says_why(deployment, arguments):
+    result = deployment.run(*arguments, check=False)
+    assert result.returncode == 2 and result.stderr.startswith("error:")
+
+
+def test_bad_cluster_nodes_are_named(deployment):
+    for text in ["server-1", "a=b=c", "a=h:1=u,a=h:2=u", "a=h:1=u=0", ""]:
+        result = deployment.run("start", check=False, CLUSTER_NODES=text or ",")
+        assert result.returncode == 2 and "CLUSTER_NODES" in result.stderr
+
+
+def test_the_environment_wins_over_the_file_and_the_file_is_never_executed(deployment, tmp_path):
+    trap = tmp_path / "executed"
+    file = tmp_path / "settings"
+    file.write_text(f'NGINX_PORT=1\nNGINX_API_PER_SECOND="7"\nLOG_LEVEL=$(touch {trap})\n')
+    deployment.run("start", "--env-file", str(file))
+    rendered = (deployment.state / "nginx" / "nginx.conf").read_text()
+    assert f"listen 127.0.0.1:{deployment.nginx_port} " in rendered
+    assert "rate=7r/s" in rendered
+    assert not trap.exists()
+
+
+def test_docker_is_refused_clearly_where_there_is_none(deployment, tmp_path):
+    result = subprocess.run(
+        [ROOT / "scripts/deploy-ha.sh", "start", "--docker"],
+        env=deployment.environment | {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode in (1, 3)
+    assert re.search("docker", result.stderr, re.IGNORECASE)

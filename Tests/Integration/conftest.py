@@ -1,0 +1,199 @@
+"""Running async tests, and the processes and clients that tests ask for."""
+
+import asyncio
+import inspect
+import itertools
+import random
+
+import pytest
+
+from support.editor_client import EditorClient
+from support.processes import Cluster
+from support.rooms import RoomClient
+from support.stock import StockClient
+
+DEFAULT_BOUND = 60
+
+
+class People:
+    """Makes clients, and closes them when the test is over."""
+
+    def __init__(self):
+        self.clients = []
+
+    async def room_client(self, url: str, room: str | None = None, **options) -> RoomClient:
+        query = {"roomId": room} if room else {}
+        client = RoomClient(url, query=query | options.pop("query", {}), **options)
+        self.clients.append(client)
+        await client.connect()
+        return client
+
+    async def host(
+        self, url: str, room: str, name: str = "Host", password=None, editor=None, **options
+    ) -> RoomClient:
+        """A client that has created the room."""
+        client = await self.room_client(url, **options)
+        await client.create(room, name, password, editor)
+        return client
+
+    async def guest(
+        self, url: str, room: str, name: str = "Guest", password=None, **options
+    ) -> RoomClient:
+        """A client that has joined the room, and has been sent its scene."""
+        client = await self.room_client(url, **options)
+        if (await client.join(room, name, password))["hasEditor"]:
+            await client.wait("receive-full-editor")
+        return client
+
+    async def editor(self, urls, name: str = "Ana", **options) -> EditorClient:
+        client = EditorClient([urls] if isinstance(urls, str) else urls, name, **options)
+        self.clients.append(client)
+        return await client.open()
+
+    async def stock(
+        self, url: str, transport: str = "websocket", room: str | None = None, **options
+    ) -> StockClient:
+        client = StockClient(transport, **options)
+        self.clients.append(client)
+        return await client.connect(url, room)
+
+    def keep(self, client):
+        self.clients.append(client)
+        return client
+
+    async def leave(self):
+        clients, self.clients = self.clients, []
+        await asyncio.gather(*(one.close() for one in clients), return_exceptions=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    wanted = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in wanted}
+    marker = pyfuncitem.get_closest_marker("bound")
+    bound = marker.args[0] if marker else DEFAULT_BOUND
+
+    async def run():
+        try:
+            async with asyncio.timeout(bound):
+                await pyfuncitem.obj(**arguments)
+        finally:
+            people = pyfuncitem.funcargs.get("people")
+            if people:
+                await people.leave()
+
+    asyncio.run(run())
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            cluster = getattr(value, "cluster", value)
+            if isinstance(cluster, Cluster):
+                for title, text in cluster.logs():
+                    report.sections.append((title, text))
+    return report
+
+
+@pytest.fixture
+def people():
+    return People()
+
+
+_numbers = itertools.count(random.randrange(10_000, 90_000))
+
+
+@pytest.fixture
+def room():
+    """A room id that no other test uses."""
+    return f"room-{next(_numbers)}"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """Two instances, Redis and nginx, shared by the tests of one file: none of them breaks it."""
+    cluster = Cluster(tmp_path_factory.mktemp("pair"), instances=2, nginx=True)
+    try:
+        asyncio.run(cluster.start())
+        yield cluster
+        cluster.assert_all_alive()
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """One instance without Redis, shared by the tests of one file."""
+    cluster = Cluster(tmp_path_factory.mktemp("single"), instances=1, redis=False)
+    try:
+        asyncio.run(cluster.start())
+        yield cluster
+        cluster.assert_all_alive()
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def clusters(tmp_path):
+    """Makes set-ups of a test's own, to be broken at will: `await clusters(instances=2, …)`."""
+    made = Clusters(tmp_path)
+    yield made
+    made.stop()
+
+
+class Clusters(Cluster):
+    """A maker of clusters; for the report of a failure it stands for all that it made."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.made = []
+
+    async def __call__(self, *, start: bool = True, redis_first: bool = True, **options) -> Cluster:
+        cluster = Cluster(self.folder / f"cluster-{len(self.made)}", **options)
+        self.made.append(cluster)
+        if start:
+            await cluster.start(redis=redis_first)
+        return cluster
+
+    def stop(self):
+        for cluster in self.made:
+            cluster.stop()
+
+    def logs(self, lines: int = 40):
+        return [end for cluster in self.made for end in cluster.logs(lines)]
+
+
+@pytest.fixture(scope="module", params=["memory", "redis"])
+def server(request, tmp_path_factory):
+    """One instance, once on each store, for tests of the contract that one instance can show."""
+    cluster = Cluster(
+        tmp_path_factory.mktemp(request.param), instances=1, redis=request.param == "redis"
+    )
+    try:
+        asyncio.run(cluster.start())
+        yield cluster.instances[0]
+        cluster.assert_all_alive()
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory):
+    """One instance whose host grace and life of empty rooms are a second and a half."""
+    cluster = Cluster(
+        tmp_path_factory.mktemp("impatient"),
+        instances=1,
+        redis=False,
+        env={"HOST_GRACE": 1500, "EMPTY_ROOM_TTL": 1500},
+    )
+    try:
+        asyncio.run(cluster.start())
+        yield cluster.instances[0]
+        cluster.assert_all_alive()
+    finally:
+        cluster.stop()

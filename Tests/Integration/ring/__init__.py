@@ -1,0 +1,1 @@
+"""A real nginx that names the owner of a key."""

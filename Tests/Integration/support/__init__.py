@@ -1,0 +1,1 @@
+"""What the integration tests share: processes, clients, scenes and the record of acknowledgements."""

@@ -1,0 +1,220 @@
+"""Redis dies, hangs, comes back full, empty or late: no socket closes, nothing acknowledged is lost
+(P3, P8, C38, C40, C57)."""
+
+import asyncio
+import time
+
+import pytest
+
+from support import http
+from support.acknowledged import Acknowledged, Traffic
+from support.rooms import Refused
+from support.scenes import box, creation_editor
+from support.waiting import eventually
+
+HEALTHY_AGAIN = 10
+
+
+class Work:
+    """One room with a member on each instance; both edit."""
+
+    @classmethod
+    async def start(cls, cluster, people, room):
+        self = cls()
+        self.cluster, self.people, self.room = cluster, people, room
+        first, second = cluster.instances
+        self.record = Acknowledged()
+        self.host = await people.host(
+            first.url, room, "Host", password="secreta", editor=creation_editor(box("A"))
+        )
+        self.guest = await people.guest(second.url, room, "Guest", "secreta")
+        self.clients = [self.host, self.guest]
+        self.traffics = [
+            Traffic(client, room, self.record, 0.03, f"t{number}").start()
+            for number, client in enumerate(self.clients)
+        ]
+        await asyncio.sleep(0.5)
+        return self
+
+    @property
+    def answered(self) -> list[int]:
+        return [traffic.answered for traffic in self.traffics]
+
+    async def stop(self):
+        for traffic in self.traffics:
+            await traffic.stop()
+
+    def assert_undisturbed(self):
+        self.cluster.assert_all_alive()
+        for client in self.clients:
+            assert client.connected, f"a socket closed: {client.close_reason}"
+        for traffic in self.traffics:
+            assert traffic.lost == 0
+            assert traffic.refusals == [], traffic.refusals[:3]
+            assert traffic.longest_wait < 5, "every request is answered within 5 s (R35)"
+
+    async def assert_converged(self):
+        """A newcomer on each instance sees all that was ever acknowledged, and the same."""
+        scenes = []
+        for number, one in enumerate(self.cluster.instances):
+            newcomer = await self.people.guest(one.url, self.room, f"New{number}", "secreta")
+            scene = await newcomer.scene(self.room)
+            self.record.assert_in(scene, f"a newcomer on {one.name}")
+            scenes.append(scene)
+        assert scenes[0].difference(scenes[1]) == ""
+        for client in self.clients:
+            seen = await client.scene(self.room)
+            assert seen.difference(scenes[0]) == ""
+        await eventually(lambda: self.host.user_names == ["Guest", "Host", "New0", "New1"], 5)
+        assert self.host.host_name == "Host"
+
+
+async def told_degraded(cluster, wanted: bool = True) -> bool:
+    states = [await one.degraded() for one in cluster.instances]
+    return all(state == wanted for state in states)
+
+
+async def ready_everywhere(cluster) -> bool:
+    states = [await http.status_of(one.url + "/api/ready") for one in cluster.instances]
+    return states == [200, 200] and await told_degraded(cluster, False)
+
+
+@pytest.mark.bound(120)
+@pytest.mark.parametrize("comeback", ["with its data", "empty"])
+async def test_P3_redis_killed_under_traffic_and_back(clusters, people, room, comeback):
+    cluster = await clusters(instances=2)
+    work = await Work.start(cluster, people, room)
+    cluster.redis.kill()
+    await eventually(lambda: told_degraded(cluster), 8, what="degraded on both")
+    before = work.answered
+    await asyncio.sleep(2)
+    assert all(now > then + 5 for now, then in zip(work.answered, before)), "edits go on"
+    for one in cluster.instances:
+        assert await http.status_of(one.url + "/api/health") == 200
+        # Lost for all: there is nobody better to send clients to (docs/decisions/0004).
+        assert await http.status_of(one.url + "/api/ready") == 200
+    work.assert_undisturbed()
+    await cluster.redis.start(empty=comeback == "empty")
+    back_at = time.monotonic()
+    await eventually(lambda: ready_everywhere(cluster), HEALTHY_AGAIN, what="healthy on both")
+    assert time.monotonic() - back_at < HEALTHY_AGAIN
+    await asyncio.sleep(0.5)
+    await work.stop()
+    work.assert_undisturbed()
+    await work.assert_converged()
+    assert work.record.versions and max(work.record.versions) < 2**53
+
+
+@pytest.mark.bound(120)
+async def test_P3_redis_that_hangs_is_left_alone_and_taken_back(clusters, people, room):
+    cluster = await clusters(instances=2)
+    work = await Work.start(cluster, people, room)
+    cluster.redis.freeze()
+    await eventually(lambda: told_degraded(cluster), 10, what="degraded on both")
+    before = work.answered
+    await asyncio.sleep(2)
+    assert all(now > then + 5 for now, then in zip(work.answered, before)), "edits go on"
+    cluster.redis.thaw()
+    await eventually(lambda: ready_everywhere(cluster), HEALTHY_AGAIN, what="healthy on both")
+    await asyncio.sleep(0.5)
+    await work.stop()
+    work.assert_undisturbed()
+    await work.assert_converged()
+
+
+@pytest.mark.bound(90)
+async def test_C57_C38_redis_absent_at_boot_is_served_without_and_linked_when_it_comes(
+    clusters, people, room
+):
+    cluster = await clusters(instances=2, redis_first=False)
+    first, second = cluster.instances
+    await eventually(lambda: told_degraded(cluster), 8, what="degraded on both")
+    host = await people.host(first.url, room, password="secreta", editor=creation_editor(box("A")))
+    node = await host.add(room, "made without Redis")
+    lobby = await people.room_client(first.url)
+    assert room in [item["id"] for item in await lobby.rooms()]
+    await cluster.redis.start()
+    await eventually(lambda: ready_everywhere(cluster), HEALTHY_AGAIN, what="healthy on both")
+    guest = await people.guest(second.url, room, password="secreta")
+    assert node["uuid"] in (await guest.scene(room)).objects
+    await host.add(room, "made with Redis")
+    await guest.wait("receive-editor-object-update", timeout=3)
+    assert host.connected
+    cluster.assert_all_alive()
+
+
+@pytest.mark.bound(90)
+async def test_R35_every_request_is_answered_within_5_seconds_while_redis_is_away(
+    clusters, people, room
+):
+    cluster = await clusters(instances=2)
+    one = cluster.instances[0]
+    host = await people.host(one.url, room, "Host", "secreta", editor=creation_editor(box("A")))
+    stranger = await people.room_client(one.url)
+    for fault in ("hang", "kill"):
+        if fault == "hang":
+            cluster.redis.freeze()
+        else:
+            cluster.redis.kill()
+        start = time.monotonic()
+        guest = await people.room_client(one.url)
+        assert (await guest.join(room, "Guest", "secreta", timeout=5))["isHost"] is False
+        with pytest.raises(Refused) as refusal:
+            await stranger.join(room, password="wrong", timeout=5)
+        assert refusal.value.code == "INVALID_PASSWORD"
+        answer = await stranger.request(
+            "create-room",
+            {"roomId": f"{room}-{fault}", "userName": "S", "password": None},
+            replies=("room-created", "room-creation-failed"),
+            timeout=5,
+        )
+        assert answer.name == "room-created"
+        assert (await host.put(room, box(fault), "object-added"))["ok"] is True
+        assert (await guest.snapshot(room))["editorData"]
+        assert room in [item["id"] for item in await guest.rooms()]
+        assert (await guest.leave(room))["success"] is True
+        assert time.monotonic() - start < 20
+    assert host.connected and stranger.connected
+
+
+@pytest.mark.bound(90)
+async def test_P8_a_store_that_is_full_is_told_and_loses_nothing(clusters, people, room):
+    cluster = await clusters(instances=2)
+    one, other = cluster.instances
+    host = await people.host(one.url, room, editor=creation_editor(box("A")))
+    cluster.redis.command("CONFIG", "SET", "maxmemory", "1")
+    kept = []
+    for number in range(10):
+        node = box(f"n{number}")
+        answer = await host.put(room, node, "object-added")
+        if answer["ok"]:
+            kept.append(node["uuid"])
+        else:
+            assert answer["error"]["code"] and answer["error"]["message"]
+    await eventually(lambda: one.degraded(), 8, what="degraded while the store is full")
+    cluster.redis.command("CONFIG", "SET", "maxmemory", "0")
+    await eventually(lambda: ready_everywhere(cluster), HEALTHY_AGAIN, what="healthy on both")
+    guest = await people.guest(other.url, room)
+    assert set(kept) <= set((await guest.scene(room)).objects)
+    assert host.connected
+
+
+@pytest.mark.bound(90)
+async def test_a_room_deleted_while_redis_was_away_does_not_come_back(clusters, people, room):
+    cluster = await clusters(instances=2)
+    one, other = cluster.instances
+    host = await people.host(one.url, room, editor=creation_editor(box("A")))
+    cluster.redis.kill()
+    await eventually(lambda: told_degraded(cluster), 8)
+    await host.delete(room)
+    await cluster.redis.start()
+    await eventually(lambda: ready_everywhere(cluster), HEALTHY_AGAIN)
+    stranger = await people.room_client(other.url)
+
+    async def gone():
+        return room not in [item["id"] for item in await stranger.rooms()]
+
+    await eventually(gone, 5)
+    with pytest.raises(Refused) as refusal:
+        await stranger.join(room)
+    assert refusal.value.code == "ROOM_NOT_FOUND"

@@ -1,0 +1,131 @@
+import Rooms
+import Testing
+
+@testable import RoomStore
+
+@Suite("Merging a room")
+struct RoomMergeTests {
+    /// A room with anna and bert in it, folded from these changes at versions 10, 20, 30….
+    private func state(_ changes: [RoomEntry.Change] = []) -> RoomState {
+        var state = RoomState(id: "room", epoch: 10)
+        let created = RoomEntry.Change.created(
+            creator: Fixture.member("anna"), passwordHash: nil, editor: nil)
+        let bert = RoomEntry.Change.joined(
+            Fixture.member("bert", of: "two"), replacing: nil, takesHost: false)
+        for (index, change) in ([created, bert] + changes).enumerated() {
+            let version = Version(index + 1) * 10
+            state.fold(
+                VersionedEntry(
+                    version: version, previous: version - 10,
+                    entry: RoomEntry(id: "t\(index)", change: change)))
+        }
+        return state
+    }
+
+    private func missing(_ changes: [RoomEntry.Change], from first: Version) -> [VersionedEntry] {
+        changes.enumerated().map { index, change in
+            let version = first + Version(index)
+            return VersionedEntry(
+                version: version, previous: version - 1,
+                entry: RoomEntry(id: "m\(index)", change: change))
+        }
+    }
+
+    private func merge(
+        _ state: RoomState, _ changes: [RoomEntry.Change], from first: Version = 100,
+        isFenced: Bool = false
+    ) -> RoomMerge {
+        let missing = missing(changes, from: first)
+        return RoomMerge(
+            state, missing: missing, above: missing.last?.version ?? first, isFenced: isFenced)
+    }
+
+    @Test("keeps the later change of each object and the ids of its entries")
+    func scene() throws {
+        let state = state([
+            try Fixture.update("a", "theirs"), try Fixture.update("b", "theirs"),
+        ])
+        let merged = merge(
+            state,
+            [try Fixture.update("a", "older"), try Fixture.update("c", "new")], from: 25)
+        #expect(merged.entries.map(\.id) == ["m1"])
+        let later = merge(state, [try Fixture.update("a", "newer")], from: 50)
+        #expect(later.entries.map(\.change) == [try Fixture.update("a", "newer")])
+    }
+
+    @Test("folds to the same scene wherever the winners are appended")
+    func winnersFold() throws {
+        let upload = try Fixture.upload(#"{"uuid":"u","type":"Mesh"}"#)
+        let state = state([try Fixture.update("a", "theirs")])
+        let merged = merge(
+            state, [.uploaded(upload, by: "anna"), try Fixture.update("c", "new")], from: 25)
+        var folded = state
+        for (index, entry) in merged.entries.enumerated() {
+            folded.fold(
+                VersionedEntry(version: 200 + Version(index), previous: 0, entry: entry))
+        }
+        for object in ["a", "c", "u"] { #expect(folded.scene.contains(object)) }
+        #expect(merged.entries.first?.id == "m0")
+    }
+
+    @Test("lets in who came, takes out who went, and is silent on who did both")
+    func membership() throws {
+        let carl = Fixture.member("carl")
+        let dora = Fixture.member("dora")
+        let merged = merge(
+            state(),
+            [
+                .joined(carl, replacing: nil, takesHost: true),
+                .joined(dora, replacing: nil, takesHost: false),
+                .renamed(memberID: "carl", name: "Karl"),
+                .left(memberID: "dora", cause: .left),
+                .left(memberID: "anna", cause: .disconnected),
+                .left(memberID: "bert", cause: .swept),
+                .left(memberID: "unknown", cause: .left),
+            ])
+        #expect(
+            merged.entries.map(\.change) == [
+                .joined(carl, replacing: nil, takesHost: false),
+                .renamed(memberID: "carl", name: "Karl"),
+                .left(memberID: "anna", cause: .disconnected),
+            ])
+        #expect(Set(merged.control.members.keys) == ["bert", "carl"])
+    }
+
+    @Test("hands the host over only where there is none")
+    func host() throws {
+        let carl = Fixture.member("carl")
+        let withHost = merge(
+            state(), [.hostHandedOver(memberID: "bert")])
+        #expect(withHost.control.hostID == "anna")
+        let orphaned = state([.left(memberID: "anna", cause: .swept)])
+        #expect(
+            merge(orphaned, [.joined(carl, replacing: nil, takesHost: true)]).control.hostID
+                == "carl")
+        #expect(
+            merge(orphaned, [.hostHandedOver(memberID: "bert")]).control.hostID == "bert")
+    }
+
+    @Test("says nothing of members once their instance was declared dead")
+    func fenced() throws {
+        let merged = merge(
+            state(),
+            [
+                .joined(Fixture.member("carl"), replacing: nil, takesHost: false),
+                try Fixture.update("c", "new"), .left(memberID: "anna", cause: .left),
+            ], isFenced: true)
+        #expect(merged.entries.map(\.id) == ["m1"])
+    }
+
+    @Test("raises the version where nothing else does, without a visible change")
+    func rises() throws {
+        let state = state()
+        let merged = merge(state, [.left(memberID: "unknown", cause: .left)])
+        #expect(merged.entries.map(\.change) == [.renamed(memberID: "", name: "")])
+        #expect(merged.control.members == state.control.members)
+        let above = RoomMerge(state, missing: [], above: 19, isFenced: false)
+        #expect(above.entries.isEmpty)
+        let level = RoomMerge(state, missing: [], above: 20, isFenced: false)
+        #expect(level.entries.count == 1)
+    }
+}

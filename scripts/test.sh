@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# test.sh: all checks and tests, with everything they need, on a fresh Debian or Ubuntu that has a
+# Swift toolchain.
+#
+# Usage: scripts/test.sh [options]
+#   --unit          lint, build and unit tests
+#   --integration   build, and the tests with real processes and clients
+#   --fast          all but the deployment tests
+#   --help
+#
+# It installs Debian packages (nginx, Redis, libraries, shellcheck) and, into .venv-test, the
+# stock Socket.IO clients from PyPI. TANDEM_BIN=FILE tests that program instead of the debug build.
+# The last lines say how many tests there were; a failure or a skipped test is exit code 1.
+set -euo pipefail
+# shellcheck source=lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=lib/python.sh
+source "$ROOT/scripts/lib/python.sh"
+# shellcheck source=lib/steps.sh
+source "$ROOT/scripts/lib/steps.sh"
+
+unit=yes integration=yes deployment=yes
+while [[ $# -gt 0 ]]; do
+    case $1 in
+    --unit) integration='' deployment='' ;;
+    --integration) unit='' deployment='' ;;
+    --fast) deployment='' ;;
+    --help | -h) print_help "$0" && exit 0 ;;
+    *) die "$EXIT_USAGE" "unknown option $1" "See --help." ;;
+    esac
+    shift
+done
+
+cd "$ROOT"
+PATH=$PATH:/usr/sbin
+export TANDEM_VENV=$ROOT/.venv-test
+
+install_tools() {
+    local pair missing=()
+    for pair in nginx:nginx redis-server:redis-server curl:curl openssl:openssl \
+        pkg-config:pkg-config shellcheck:shellcheck docker-compose:docker-compose; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    done
+    pkg-config --exists hiredis 2>/dev/null || missing+=(libhiredis-dev)
+    pkg-config --exists libcrypto 2>/dev/null || missing+=(libssl-dev)
+    [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
+    command -v swift >/dev/null || die "$EXIT_MISSING" "there is no Swift toolchain here" \
+        "Install Swift 6.1 or newer: https://www.swift.org/install/linux/"
+}
+
+install_python() {
+    local wants=Tests/Deployment/requirements.txt stamp=$TANDEM_VENV/installed-deployment
+    TANDEM_PYTHON=$(test_python) || return 1
+    export TANDEM_PYTHON
+    [[ $stamp -nt $wants ]] && return 0
+    "$TANDEM_PYTHON" -m pip install --quiet --disable-pip-version-check -r "$wants" || return 1
+    touch "$stamp"
+}
+
+lint_swift() {
+    swift format lint --strict --configuration .swift-format -r Sources Tests Package.swift
+}
+
+lint_shell() {
+    (cd scripts && shellcheck -x -a ./*.sh lib/supervise.sh lib/apt-install.sh docker/*.sh) &&
+        shellcheck .ci/run
+}
+
+check_compose() {
+    docker-compose --env-file .env.ha config -q &&
+        docker-compose --env-file .env.ha --profile monitor config -q
+}
+
+build() { swift build --build-tests --explicit-target-dependency-import-check error; }
+
+unit_tests() {
+    swift test --skip-build --disable-xctest --xunit-output "$REPORTS/unit.xml"
+}
+
+program() {
+    export TANDEM_BIN=${TANDEM_BIN:-$(swift build --show-bin-path)/tandem}
+    [[ -x $TANDEM_BIN ]]
+}
+
+python_tests() {
+    local folder=$1 name=$2
+    program && (cd "$folder" && "$TANDEM_PYTHON" -m pytest -q -p no:cacheprovider \
+        --durations=5 --junitxml="$REPORTS/$name.xml" .)
+}
+
+begin_steps
+run_step "Tools" install_tools
+run_step "Python clients" install_python
+if [[ -n $unit ]]; then
+    run_step "Lint: Swift" lint_swift
+    run_step "Lint: scripts" lint_shell
+    run_step "nginx -t on every shape" "$ROOT/scripts/check-nginx.sh"
+    run_step "docker-compose config" check_compose
+fi
+# Nothing after this can say anything about code that does not build.
+run_step "Build" build
+stop_if_failed "the build failed"
+[[ -z $unit ]] || count_step "Unit tests" unit unit_tests
+[[ -z $integration ]] ||
+    count_step "Integration tests" integration python_tests Tests/Integration integration
+[[ -z $deployment ]] ||
+    count_step "Deployment tests" deployment python_tests Tests/Deployment deployment
+finish
