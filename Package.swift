@@ -57,6 +57,8 @@ targets += shell(
     "SocketIOServer",
     ["JSON", "WebSocket", "EngineIO", "SocketIO", nioHTTP, logging, atomics] + nio)
 targets += shell("Redis", ["CHiredis", nioSSL, logging] + nio)
+targets += shell(
+    "Relay", ["JSON", "SocketIO", "SocketIOServer", "Redis", nioHTTP, logging] + nio)
 targets += shell("RoomStore", ["JSON", "Rooms", "Redis", logging] + nio)
 targets += shell(
     "RoomService",

@@ -8,6 +8,7 @@ import pytest
 
 from support import http
 from support.acknowledged import Acknowledged, Traffic
+from support.proxy import Proxy
 from support.rooms import Refused
 from support.scenes import box, creation_editor
 from support.waiting import eventually
@@ -54,7 +55,13 @@ class Work:
             assert traffic.longest_wait < 5, "every request is answered within 5 s (R35)"
 
     async def assert_converged(self):
-        """A newcomer on each instance sees all that was ever acknowledged, and the same."""
+        """A newcomer on each instance sees all that was ever acknowledged, and the same, and the
+        members are those who were there."""
+        await self.assert_all_there()
+        await eventually(lambda: self.host.user_names == ["Guest", "Host", "New0", "New1"], 5)
+        assert self.host.host_name == "Host"
+
+    async def assert_all_there(self):
         scenes = []
         for number, one in enumerate(self.cluster.instances):
             newcomer = await self.people.guest(one.url, self.room, f"New{number}", "secreta")
@@ -65,8 +72,6 @@ class Work:
         for client in self.clients:
             seen = await client.scene(self.room)
             assert seen.difference(scenes[0]) == ""
-        await eventually(lambda: self.host.user_names == ["Guest", "Host", "New0", "New1"], 5)
-        assert self.host.host_name == "Host"
 
 
 async def told_degraded(cluster, wanted: bool = True) -> bool:
@@ -175,6 +180,56 @@ async def test_R35_every_request_is_answered_within_5_seconds_while_redis_is_awa
         assert (await guest.leave(room))["success"] is True
         assert time.monotonic() - start < 20
     assert host.connected and stranger.connected
+
+
+@pytest.mark.bound(120)
+@pytest.mark.parametrize("fault", ["refused", "silent"])
+async def test_P5_an_instance_alone_cut_off_is_not_ready_and_comes_back_to_one_truth(
+    clusters, people, room, tmp_path, fault
+):
+    cluster = await clusters(instances=2, start=False)
+    first, second = cluster.instances
+    await cluster.redis.start()
+    proxy = Proxy(tmp_path, cluster.redis.port)
+    await proxy.start()
+    try:
+        second.extra_env["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}"
+        for one in cluster.instances:
+            one.launch()
+        for one in cluster.instances:
+            await one.ready()
+        await eventually(cluster.agree, 10)
+        cluster.note_pids()
+        work = await Work.start(cluster, people, room)
+        cut_at = time.monotonic()
+        proxy.kill() if fault == "refused" else proxy.freeze()
+
+        async def not_ready():
+            return await http.status_of(second.url + "/api/ready") == 503
+
+        await eventually(not_ready, 8, what="the cut-off instance is not ready")
+        assert time.monotonic() - cut_at < 6
+        before = work.answered
+        await asyncio.sleep(2)
+        assert all(now > then + 5 for now, then in zip(work.answered, before)), "edits go on"
+        assert await http.status_of(first.url + "/api/ready") == 200
+        if fault == "refused":
+            await proxy.start()
+        else:
+            proxy.thaw()
+        await eventually(lambda: ready_everywhere(cluster), HEALTHY_AGAIN, what="healthy on both")
+        await asyncio.sleep(0.5)
+        await work.stop()
+        # Cut off for longer than its lease, the instance may have been declared dead: it then asks
+        # its clients to reconnect, and nothing that it acknowledged alone is missing.
+        if not work.guest.connected:
+            assert work.guest.close_reason == "transport close"
+            work.clients = [work.host]
+            work.traffics = work.traffics[:1]
+        work.assert_undisturbed()
+        await work.assert_all_there()
+    finally:
+        proxy.kill()
 
 
 @pytest.mark.bound(90)

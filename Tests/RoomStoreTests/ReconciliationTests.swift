@@ -36,9 +36,11 @@ struct ReconciliationTests {
         return StoredLog(start: start, head: chain.last?.version ?? start, entries: chain)
     }
 
-    private func stored(_ epoch: Version?, _ version: Version = 0, deleted: Version = 0) -> StoredHead {
+    private func stored(
+        _ epoch: Version?, _ version: Version = 0, id: String = "", deleted: Version = 0
+    ) -> StoredHead {
         StoredHead(
-            position: epoch.map { RoomPosition(epoch: $0, version: version) },
+            position: epoch.map { RoomPosition(epoch: $0, version: version) }, lastID: id,
             deletedEpoch: deleted)
     }
 
@@ -67,6 +69,12 @@ struct ReconciliationTests {
         #expect(
             Reconciliation.compare(ours("11 12", after: 10), with: stored(10, 12)) == .inStep)
         #expect(
+            Reconciliation.compare(ours("11 12", after: 10), with: stored(10, 12, id: "12"))
+                == .inStep)
+        #expect(
+            Reconciliation.compare(ours("11 12", after: 10), with: stored(10, 12, id: "x"))
+                == .compareLogs(after: 10), "one number, two entries")
+        #expect(
             Reconciliation.compare(ours("11 12", after: 10), with: log("11 12", after: 10))
                 == .inStep)
         #expect(Reconciliation.compare(ours("", after: 12), with: log("", after: 12)) == .inStep)
@@ -76,7 +84,7 @@ struct ReconciliationTests {
     func logRange() {
         let local = ours("11 12 13", after: 10, base: 12)
         #expect(
-            Reconciliation.compare(local, with: stored(10, 12)) == .compareLogs(after: 12))
+            Reconciliation.compare(local, with: stored(10, 12)) == .compareLogs(after: 10))
         #expect(
             Reconciliation.compare(local, with: stored(10, 13)) == .compareLogs(after: 10))
         #expect(
@@ -137,6 +145,36 @@ struct ReconciliationTests {
         #expect(
             Reconciliation.compare(local, with: log("11 12 15:13 16:14", after: 10))
                 == .merge(missing: [], head: 16))
+    }
+
+    @Test("merges what is the same number, or the same entry behind another")
+    func sameNumber() {
+        #expect(
+            Reconciliation.compare(ours("11 12 13", after: 10), with: log("11 12:x 13:y", after: 10))
+                == .merge(missing: chain("12 13", after: 11), head: 13))
+        // 12 never came; 13 was put behind 11 here.
+        #expect(
+            Reconciliation.compare(ours("11 13", after: 10), with: log("11 12 13", after: 10))
+                == .merge(missing: [], head: 13))
+    }
+
+    @Test("brings over entries that hang loose")
+    func loose() {
+        var behind = ours("11 12", after: 10)
+        behind.loose = chain("14", after: 13)
+        #expect(
+            Reconciliation.compare(behind, with: stored(10, 12, id: "12"))
+                == .compareLogs(after: 10))
+        #expect(
+            Reconciliation.compare(behind, with: log("11 12", after: 10))
+                == .merge(missing: chain("14", after: 13), head: 12))
+        #expect(
+            Reconciliation.compare(behind, with: log("11 12 13 14", after: 10))
+                == .follow(head: 14))
+        // First what follows on the common line, the rest the next time.
+        #expect(
+            Reconciliation.compare(behind, with: log("11", after: 10))
+                == .append(chain("12", after: 11), at: RoomPosition(epoch: 10, version: 11)))
     }
 
     @Test("brings over what was durable and is missing from another line")

@@ -49,9 +49,9 @@ enum EditEvents {
         return edit
     }
 
-    /// The event that tells the other members of an edit.
+    /// The event that tells the other members of an edit; `author` nil: also its author.
     static func delivery(
-        of edit: SceneEdit, by author: String, authorName: String?, _ entry: VersionedEntry
+        of edit: SceneEdit, by author: String?, authorName: String?, _ entry: VersionedEntry
     ) -> (event: String, payload: JSONValue) {
         var payload = JSONMembers()
         let event: String
@@ -89,7 +89,7 @@ enum EditEvents {
             event = ServerEvent.fullEditor
             payload.append("editorData", .raw(editorData))
         }
-        payload.append("originUserId", .string(author))
+        if let author { payload.append("originUserId", .string(author)) }
         payload.append(doer, .optional(authorName))
         payload.append("timestamp", .int(entry.milliseconds))
         payload.append("version", .integer(entry.version))

@@ -14,6 +14,11 @@ final class Janitor: Sendable {
     private static let returnTime: TimeAmount = .seconds(3)
     /// The store's list is looked through every so many ticks of a second.
     private static let listTicks = 2
+    /// Rounds of sweeping a dead incarnation in which rooms are left to those who own or serve
+    /// them.
+    private static let ownersRounds = 2
+    /// Empty rooms removed at one look through the list; the rest at the next.
+    private static let removalsPerLook = 1_000
 
     private let environment: RoomEnvironment
     private let registry: RoomRegistry
@@ -25,8 +30,10 @@ final class Janitor: Sendable {
     private struct State {
         var task: RepeatedTask?
         var ticks = 0
+        /// Dead incarnations that wait to be swept.
         var sweeping: Set<String> = []
-        var missing: [String: Int] = [:]
+        /// How often each was swept that still holds members.
+        var rounds: [String: Int] = [:]
     }
 
     init(
@@ -65,8 +72,11 @@ final class Janitor: Sendable {
 
     private func look(after shard: RoomShard) {
         let now = environment.clock.nowMilliseconds
-        for room in shard.liveRooms where room.control.hostID == nil && !room.links.isEmpty {
-            room.submit(.checkHost(nowMilliseconds: now)) { _ in }
+        for room in shard.liveRooms {
+            room.removeUnconnected()
+            if room.control.hostID == nil, !room.links.isEmpty {
+                room.submit(.checkHost(nowMilliseconds: now)) { _ in }
+            }
         }
         shard.closeIdleRooms(after: Self.idleMilliseconds)
     }
@@ -76,40 +86,43 @@ final class Janitor: Sendable {
     private func lookThroughList() {
         guard environment.isStoreSettled() else { return }
         directory.summaries().hop(to: eventLoop).whenSuccess { summaries in
-            let now = self.environment.clock.nowMilliseconds
-            var holders: Set<String> = []
-            for summary in summaries {
-                holders.formUnion(summary.holders.keys)
-                let emptyFor = now - summary.emptySince
-                if summary.userCount == 0, summary.emptySince > 0,
-                    emptyFor >= self.environment.options.emptyRoomMilliseconds
-                {
-                    self.remove(summary)
-                }
+            for summary in summaries.lazy.filter(self.isOverdue).prefix(Self.removalsPerLook) {
+                self.remove(summary)
             }
+            let holders = summaries.reduce(into: Set()) { $0.formUnion($1.holders.keys) }
+            self.forgetRounds(but: holders)
             for holder in self.cluster.gone(among: holders) { self.sweep(holder) }
-            self.findVanished(Dictionary(summaries.map { ($0.id, $0.epoch) }) { max($0, $1) })
+            let listed = Dictionary(summaries.map { ($0.id, $0) }, uniquingKeysWith: { a, _ in a })
+            self.registry.forEachShard { self.compare($0, with: listed) }
         }
     }
 
-    /// A room served here that the store does not list any more: its deletion was missed.
-    private func findVanished(_ listed: [String: Version]) {
-        registry.forEachShard { shard in
-            for room in shard.liveRooms where listed[room.id] != room.control.epoch {
-                self.countMissing(room)
+    private func isOverdue(_ summary: RoomSummary) -> Bool {
+        guard summary.userCount == 0, summary.emptySince > 0 else { return false }
+        let emptyFor = environment.clock.nowMilliseconds - summary.emptySince
+        return emptyFor >= environment.options.emptyRoomMilliseconds
+    }
+
+    /// Rooms served here that the store does not list any more (their deletion was missed), or of
+    /// which it has more (the last notice was lost); rooms in which this incarnation has members
+    /// and which it does not serve (they are nobody's).
+    private func compare(_ shard: RoomShard, with listed: [String: RoomSummary]) {
+        for room in shard.liveRooms {
+            if let summary = listed[room.id], summary.epoch == room.control.epoch {
+                room.timesUnlisted = 0
+                room.heard(of: summary.version)
+            } else {
+                room.timesUnlisted += 1
+                if room.timesUnlisted >= 2 { room.reload() }
             }
         }
-        state.withLockedValue { state in
-            state.missing = state.missing.filter { listed[$0.key] == nil }
+        let own = environment.identity.incarnation
+        for summary in listed.values where summary.holders[own, default: 0] > 0 {
+            guard registry.shard(for: summary.id) === shard, !shard.isServing(summary.id) else {
+                continue
+            }
+            _ = shard.open(summary.id)
         }
-    }
-
-    private func countMissing(_ room: LiveRoom) {
-        let turns = state.withLockedValue { state in
-            state.missing[room.id, default: 0] += 1
-            return state.missing[room.id, default: 0]
-        }
-        if turns >= 2 { room.reload() }
     }
 
     /// Removes a room that has been empty for its time, unless somebody came in meanwhile.
@@ -122,7 +135,9 @@ final class Janitor: Sendable {
             proposed: environment.clock.next(), expected: summary.version, conditional: true,
             summary: summary)
         environment.store.delete(batch).whenSuccess { outcome in
+            if outcome == .fenced { self.environment.onFenced(batch.origin) }
             guard case .committed = outcome else { return }
+            self.directory.noteChange()
             self.environment.logger.debug("empty room removed", metadata: ["room": "\(summary.id)"])
         }
     }
@@ -135,19 +150,36 @@ final class Janitor: Sendable {
         let isNew = state.withLockedValue { $0.sweeping.insert(incarnation).inserted }
         guard isNew else { return }
         eventLoop.scheduleTask(in: Self.returnTime) {
-            self.state.withLockedValue { _ = $0.sweeping.remove(incarnation) }
+            let round = self.state.withLockedValue { state in
+                state.sweeping.remove(incarnation)
+                state.rounds[incarnation, default: 0] += 1
+                return state.rounds[incarnation, default: 0]
+            }
             self.directory.noteChange()
             self.directory.summaries().whenSuccess { summaries in
                 for summary in summaries where summary.holders[incarnation] != nil {
-                    self.sweep(incarnation, from: summary.id)
+                    self.sweep(incarnation, from: summary.id, round: round)
                 }
             }
         }
     }
 
-    private func sweep(_ incarnation: String, from room: String) {
-        registry.room(room).whenSuccess { room in
-            room?.submit(.sweep(holder: incarnation)) { _ in }
+    private func forgetRounds(but holders: Set<String>) {
+        state.withLockedValue { state in
+            state.rounds = state.rounds.filter { holders.contains($0.key) }
+        }
+    }
+
+    /// In the first rounds each room is left to the instance that the ring names, and to those who
+    /// serve it: not all survivors load all rooms of the dead.
+    private func sweep(_ incarnation: String, from room: String, round: Int) {
+        let isOwner = cluster.owner(of: room).id == environment.identity.instanceID
+        let shard = registry.shard(for: room)
+        shard.eventLoop.execute {
+            guard isOwner || round > Self.ownersRounds || shard.isServing(room) else { return }
+            shard.open(room).whenSuccess { room in
+                room?.submit(.sweep(holder: incarnation)) { _ in }
+            }
         }
     }
 }

@@ -30,10 +30,15 @@ final class RoomDirectory: Sendable {
     /// Milliseconds for which a list is good.
     private static let freshness: Int64 = 500
 
-    private struct Cache: Sendable {
+    fileprivate struct Cache: Sendable {
         var readAt: Int64 = .min / 2
         var list: EventLoopFuture<[RoomSummary]>?
         var isReading = false
+        /// Something changed since the read under way began.
+        var isOutdated = false
+        /// The read after that, if somebody waits for it.
+        var next: EventLoopPromise<[RoomSummary]>?
+        var lastCount = 0
     }
 
     private let environment: RoomEnvironment
@@ -63,35 +68,75 @@ final class RoomDirectory: Sendable {
     func summaries() -> EventLoopFuture<[RoomSummary]> {
         let now = environment.clock.elapsedMilliseconds
         let promise = eventLoop.makePromise(of: [RoomSummary].self)
-        let (list, mustRead) = cache.withLockedValue { cache in
-            if let list = cache.list, cache.isReading || now - cache.readAt < Self.freshness {
-                return (list, false)
-            }
-            cache.list = promise.futureResult
-            cache.isReading = true
-            return (promise.futureResult, true)
+        enum Step {
+            case take(EventLoopFuture<[RoomSummary]>)
+            case wait
+            case read
         }
-        if mustRead { read(into: promise) } else { promise.succeed([]) }
-        return list
+        let step: Step = cache.withLockedValue { cache in
+            if cache.isReading, cache.isOutdated {
+                if let next = cache.next { return .take(next.futureResult) }
+                cache.next = promise
+                return .wait
+            }
+            if let list = cache.list, cache.isReading || now - cache.readAt < Self.freshness {
+                return .take(list)
+            }
+            cache.beginReading(into: promise)
+            return .read
+        }
+        switch step {
+        case .take(let list):
+            promise.succeed([])
+            return list
+        case .wait: break
+        case .read: read(into: promise)
+        }
+        return promise.futureResult
     }
 
     /// The next asker gets a list read after this moment.
     func noteChange() {
         cache.withLockedValue { cache in
-            if !cache.isReading { cache.list = nil }
+            if cache.isReading { cache.isOutdated = true } else { cache.list = nil }
         }
     }
+
+    /// Rooms on the list that was read last.
+    var lastCount: Int { cache.withLockedValue { $0.lastCount } }
 
     private func read(into promise: EventLoopPromise<[RoomSummary]>) {
         environment.store.summaries().whenComplete { result in
             let now = self.environment.clock.elapsedMilliseconds
-            self.cache.withLockedValue { cache in
-                cache.isReading = false
-                cache.readAt = now
-                if case .failure = result { cache.list = nil }
-            }
+            let next = self.cache.withLockedValue { $0.ended(result, at: now) }
             promise.completeWith(
                 result.map { list in list.sorted { ($0.version, $0.id) > ($1.version, $1.id) } })
+            if let next { self.read(into: next) }
         }
+    }
+}
+
+extension RoomDirectory.Cache {
+    fileprivate mutating func beginReading(into promise: EventLoopPromise<[RoomSummary]>) {
+        list = promise.futureResult
+        isReading = true
+        isOutdated = false
+    }
+
+    /// Gives the promise of the read to begin now, if there is one.
+    fileprivate mutating func ended(
+        _ result: Result<[RoomSummary], any Error>, at now: Int64
+    ) -> EventLoopPromise<[RoomSummary]>? {
+        isReading = false
+        readAt = now
+        switch result {
+        case .success(let summaries): lastCount = summaries.count
+        case .failure: list = nil
+        }
+        if isOutdated { list = nil }
+        guard let next else { return nil }
+        self.next = nil
+        beginReading(into: next)
+        return next
     }
 }

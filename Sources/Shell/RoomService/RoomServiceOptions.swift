@@ -21,6 +21,8 @@ package struct ServiceLimits: Sendable, Hashable {
     /// Requests of one socket that wait for one before them (join, create, leave, delete).
     /// Beyond: `RATE_LIMITED`.
     package var waitingRequests = 256
+    /// Bytes of these, unless it is one alone. Beyond: `RATE_LIMITED`.
+    package var waitingBytes = 32 << 20
     /// Rooms that one client address may create in a minute. Beyond: `RATE_LIMITED`.
     package var roomsCreatedPerMinute = 300
     /// Wrong passwords of one client address in a minute. Beyond: `RATE_LIMITED`.
@@ -32,6 +34,8 @@ package struct ServiceLimits: Sendable, Hashable {
     package var rememberedAddresses = 10_000
     /// Operations of one room that wait for their commit. Beyond: `RATE_LIMITED`.
     package var queuedOperations = 20_000
+    /// Bytes of these, unless it is one alone. Beyond: `RATE_LIMITED`.
+    package var queuedBytes = 64 << 20
     /// Operations of one commit.
     package var batchOperations = 256
     /// Bytes of one commit, unless a single operation is larger.
@@ -42,7 +46,7 @@ package struct ServiceLimits: Sendable, Hashable {
     package var logMilliseconds: UInt64 = 120_000
     /// Edits held back for one busy client. Beyond: it gets a fresh scene instead.
     package var heldEvents = 1_000
-    /// Rooms. Beyond: `CREATION_ERROR`.
+    /// Rooms of all instances, as last listed. Beyond: `CREATION_ERROR`.
     package var rooms = 100_000
 
     package init() {}

@@ -9,7 +9,7 @@ import Rooms
 
 /// The process's one version clock: the wall clock read once, monotonic time since.
 package final class SharedClock: Sendable {
-    private let start = ContinuousClock.now
+    private let time: @Sendable () -> Duration
     private let clock: NIOLockedValueBox<VersionClock>
 
     package convenience init() {
@@ -18,12 +18,19 @@ package final class SharedClock: Sendable {
         self.init(wallMilliseconds: Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000)
     }
 
-    package init(wallMilliseconds: Int64) {
+    package convenience init(wallMilliseconds: Int64) {
+        let start = ContinuousClock.now
+        self.init(wallMilliseconds: wallMilliseconds) { ContinuousClock.now - start }
+    }
+
+    /// - Parameter time: monotonic time since this clock was made.
+    package init(wallMilliseconds: Int64, time: @escaping @Sendable () -> Duration) {
+        self.time = time
         clock = NIOLockedValueBox(VersionClock(wallMilliseconds: wallMilliseconds))
     }
 
     /// Time since this clock was made.
-    package var elapsed: Duration { ContinuousClock.now - start }
+    package var elapsed: Duration { time() }
 
     /// `elapsed` in whole milliseconds, for rates and waits.
     package var elapsedMilliseconds: Int64 {

@@ -36,11 +36,15 @@ package struct RoomPosition: Sendable, Hashable {
 package struct StoredHead: Sendable, Hashable {
     /// Nil: no room.
     package var position: RoomPosition?
+    /// The id of the entry there; empty if unknown. Versions alone could be given twice, by instances
+    /// that do not see one another.
+    package var lastID: String
     /// The epoch of the last room of that name known to have been deleted; 0 for none.
     package var deletedEpoch: Version
 
-    package init(position: RoomPosition?, deletedEpoch: Version) {
+    package init(position: RoomPosition?, lastID: String, deletedEpoch: Version) {
         self.position = position
+        self.lastID = lastID
         self.deletedEpoch = deletedEpoch
     }
 }
@@ -78,6 +82,8 @@ package struct RoomImage: Sendable {
 
     package var epoch: Version { checkpoint.epoch }
     package var head: Version { max(checkpoint.version, log.last?.version ?? 0) }
+    /// The id of the last entry; empty if unknown.
+    package var lastID: String { log.last.map { $0.version == head ? $0.entry.id : "" } ?? "" }
 }
 
 package enum ConditionalOutcome: Sendable, Hashable {

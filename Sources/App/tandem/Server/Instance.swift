@@ -160,7 +160,7 @@ final class Instance: Sendable {
         }
         switch cluster.standing {
         case .linked:
-            if !storage.isHeard {
+            if !storage.hasBeenHeard {
                 reasons.append(
                     .init(
                         code: "SUBSCRIPTION_NOT_HEARD",

@@ -47,8 +47,9 @@ final class Storage: Sendable {
     /// Whether "no such room" can be believed.
     var isSettled: Bool { fallback?.state.isDurable ?? true }
 
-    /// Whether this instance hears what it publishes itself.
-    var isHeard: Bool { redis?.status.isSubscriptionHealthy ?? true }
+    /// Whether this instance has heard what it publishes itself. That it does not any more is said
+    /// by `reasons`: it is no reason to turn clients away.
+    var hasBeenHeard: Bool { redis.map { $0.status.lastHeard != nil } ?? true }
 
     // MARK: For status
 

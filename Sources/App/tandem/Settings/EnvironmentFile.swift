@@ -3,7 +3,8 @@ import Foundation
 /// A file of `NAME=value` lines, as `docker compose` and shells read them.
 ///
 /// Empty lines and lines that begin with `#` count for nothing; `export ` before a name, quotes
-/// around a value, and ` #` with what follows an unquoted value are taken off.
+/// around a value, and ` #` with what follows an unquoted value are taken off. Lines end as Unix or
+/// as Windows writes them. Of a name that occurs twice the later value counts.
 struct EnvironmentFile {
     var values: [String: String] = [:]
     var problems: [String] = []
@@ -25,20 +26,25 @@ struct EnvironmentFile {
     }
 
     private mutating func read(_ text: String, name: String) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
-            .enumerated()
-        {
+        let text = text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...]
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        for (index, line) in lines.enumerated() {
             let line = line.trimmingCharacters(in: .whitespaces)
             guard !line.isEmpty, !line.hasPrefix("#") else { continue }
-            guard let (key, value) = Self.assignment(line) else {
+            guard let (key, text) = Self.assignment(line) else {
                 problems.append("\(name), line \(index + 1): expected NAME=value")
+                continue
+            }
+            guard let value = Self.unquoted(text) else {
+                problems.append("\(name), line \(index + 1): the quote does not end")
                 continue
             }
             values[key] = value
         }
     }
 
-    private static func assignment(_ line: String) -> (String, String)? {
+    /// The name, and all that follows the sign.
+    private static func assignment(_ line: String) -> (String, Substring)? {
         let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         var key = parts[0].trimmingCharacters(in: .whitespaces)
@@ -47,7 +53,7 @@ struct EnvironmentFile {
         }
         let isName = !key.isEmpty && key.utf8.allSatisfy { $0 == 0x5f || Self.isAlphanumeric($0) }
         guard isName else { return nil }
-        return (key, unquoted(parts[1].trimmingCharacters(in: .whitespaces)))
+        return (key, parts[1])
     }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {
@@ -57,13 +63,14 @@ struct EnvironmentFile {
         }
     }
 
-    private static func unquoted(_ value: String) -> String {
+    /// Nil where a quote begins and does not end.
+    private static func unquoted(_ text: Substring) -> String? {
+        let value = text.trimmingCharacters(in: .whitespaces)
         for quote in ["\"", "'"] where value.hasPrefix(quote) {
-            if let end = value.dropFirst().firstIndex(of: Character(quote)) {
-                return String(value[value.index(after: value.startIndex)..<end])
-            }
+            let inner = value.dropFirst()
+            return inner.firstIndex(of: Character(quote)).map { String(inner[..<$0]) }
         }
-        guard let comment = value.range(of: " #") else { return value }
-        return value[..<comment.lowerBound].trimmingCharacters(in: .whitespaces)
+        guard let comment = text.range(of: " #") else { return value }
+        return text[..<comment.lowerBound].trimmingCharacters(in: .whitespaces)
     }
 }

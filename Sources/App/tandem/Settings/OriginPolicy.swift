@@ -9,7 +9,11 @@ struct OriginPolicy: Sendable, Hashable {
         "http://[::1]", "http://[::1]:*",
     ]
 
+    /// No host name with scheme and port is longer; bounds the cost of patterns.
+    private static let longestOriginBytes = 300
+
     func allows(_ origin: String) -> Bool {
+        guard origin.utf8.count <= Self.longestOriginBytes else { return patterns.contains("*") }
         let origin = origin.lowercased()
         return patterns.contains { Self.matches(origin[...], $0.lowercased()[...]) }
     }

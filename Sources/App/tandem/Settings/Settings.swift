@@ -83,6 +83,7 @@ struct Settings: Sendable {
     // MARK: Parts
 
     private mutating func readCluster(_ reader: inout SettingsReader) {
+        let url = publicURL(&reader)
         if let text = reader.string(.clusterNodes) {
             do throws(ClusterNodesError) {
                 nodes = try ClusterNodes(parsing: text)
@@ -91,8 +92,10 @@ struct Settings: Sendable {
                 return
             }
         }
-        let url = publicURL(&reader)
-        let id = reader.string(.instanceID) ?? defaultID(reader)
+        guard let id = reader.string(.instanceID) ?? defaultID(reader) else {
+            return reader.report(
+                .instanceID, "needed, because not just one node of CLUSTER_NODES has PORT \(port)")
+        }
         guard ClusterNode.isValidID(id) else {
             return reader.report(
                 .instanceID, "'\(id)' is not made of letters, digits, '.', '_' and '-' alone")
@@ -122,12 +125,13 @@ struct Settings: Sendable {
         }
     }
 
-    /// The node whose upstream has this port, if there is just one.
-    private func defaultID(_ reader: SettingsReader) -> String {
-        let suffix = ":\(port)"
-        let fitting = nodes.nodes.filter { $0.upstream.hasSuffix(suffix) }
-        guard reader.string(.clusterNodes) != nil, fitting.count == 1 else { return "server-1" }
-        return fitting[0].id
+    /// The node whose upstream has this port. Nil where several have it, or none of several: two
+    /// instances must not take the same name by default.
+    private func defaultID(_ reader: SettingsReader) -> String? {
+        guard reader.string(.clusterNodes) != nil else { return "server-1" }
+        if nodes.nodes.count == 1 { return nodes.nodes[0].id }
+        let fitting = nodes.nodes.filter { $0.upstream.hasSuffix(":\(port)") }
+        return fitting.count == 1 ? fitting[0].id : nil
     }
 
     private static func readRedis(_ reader: inout SettingsReader) -> RedisConfiguration? {
@@ -135,6 +139,10 @@ struct Settings: Sendable {
         if let url = reader.string(.redisURL) {
             if reader.string(.redisHost) != nil {
                 reader.report(.redisHost, "REDIS_URL is set too: set one of them")
+            }
+            for variable in [Variable.redisUsername, .redisPassword]
+            where reader.string(variable) != nil {
+                reader.report(variable, "REDIS_URL is set too: write it into the URL")
             }
             do throws(RedisURLError) {
                 configuration = try RedisConfiguration(url: url)
@@ -156,6 +164,8 @@ struct Settings: Sendable {
                     configuration?.username = reader.string(.redisUsername)
                     configuration?.password =
                         reader.string(.redisPassword).map { RedisSecret($0) }
+                    configuration?.database = reader.integer(
+                        .redisDatabase, 0...65_535, default: 0)
                 }
                 configuration?.sentinels = sentinels
             } catch {

@@ -53,15 +53,20 @@ package final class ClusterService: ClusterView, Sendable {
     private let leaseStore: (any LeaseStore)?
     private let options: MembershipOptions
     private let eventLoop: any EventLoop
-    private let probe: PeerProbe
+    private let probe: Probe
     private let logger: Logger
     private let state: NIOLockedValueBox<State>
 
-    /// - Parameter leaseStore: nil in embedded mode, where this instance is alone.
+    /// Asks another instance directly.
+    package typealias Probe = @Sendable (ClusterNode) -> EventLoopFuture<ProbeResult>
+
+    /// - Parameters:
+    ///   - leaseStore: nil in embedded mode, where this instance is alone.
+    ///   - probe: over HTTP unless given.
     package init(
         own: ClusterNode, nodes: ClusterNodes, leaseStore: (any LeaseStore)?,
         options: MembershipOptions, clock: SharedClock, identity: InstanceIdentity,
-        eventLoop: any EventLoop, logger: Logger
+        eventLoop: any EventLoop, logger: Logger, probe: Probe? = nil
     ) {
         self.own = own
         self.clock = clock
@@ -70,7 +75,7 @@ package final class ClusterService: ClusterView, Sendable {
         self.options = options
         self.eventLoop = eventLoop
         self.logger = logger
-        probe = PeerProbe(eventLoop: eventLoop)
+        self.probe = probe ?? PeerProbe(eventLoop: eventLoop).ask
         placement = Placement(nodes)
         state = NIOLockedValueBox(
             State(
@@ -106,13 +111,18 @@ package final class ClusterService: ClusterView, Sendable {
 
     /// Leaves the cluster: no more heartbeats, the lease removed.
     package func leave() -> EventLoopFuture<Void> {
-        state.withLockedValue { state in
-            state.tasks.forEach { $0.cancel() }
-            state.tasks = []
+        // On the loop of the heartbeats: none goes out after the release.
+        eventLoop.flatSubmit {
+            self.state.withLockedValue { state in
+                state.tasks.forEach { $0.cancel() }
+                state.tasks = []
+            }
+            guard let leaseStore = self.leaseStore else {
+                return self.eventLoop.makeSucceededVoidFuture()
+            }
+            return leaseStore.release(self.identity.incarnation)
+                .flatMapError { _ in self.eventLoop.makeSucceededVoidFuture() }
         }
-        guard let leaseStore else { return eventLoop.makeSucceededVoidFuture() }
-        return leaseStore.release(identity.incarnation)
-            .flatMapError { _ in self.eventLoop.makeSucceededVoidFuture() }
     }
 
     // MARK: Heartbeat
@@ -217,7 +227,7 @@ package final class ClusterService: ClusterView, Sendable {
     private func perform(_ action: MembershipAction) {
         switch action {
         case .probe(let node):
-            probe.ask(node).whenSuccess { result in
+            probe(node).whenSuccess { result in
                 let now = self.clock.elapsed
                 self.perform { $0.membership.probed(node.id, result, now: now) }
             }
@@ -289,13 +299,17 @@ package final class ClusterService: ClusterView, Sendable {
         guard let parsed = Incarnation(incarnation) else {
             return eventLoop.makeSucceededFuture(true)
         }
-        // We listen on this id's address: whoever held it before does not any more.
-        if parsed.instanceID == own.id { return fence(incarnation, beat: nil) }
+        if parsed.instanceID == own.id {
+            // We listen on this id's address: whoever held it before does not any more. Unless it
+            // is not settled yet that the id is ours.
+            guard ownsInstanceID else { return eventLoop.makeSucceededFuture(false) }
+            return fence(incarnation, beat: nil)
+        }
         let now = clock.elapsed
         let peer = state.withLockedValue { $0.membership.peer(parsed.instanceID, now: now) }
         guard let peer, let node = peer.node else { return eventLoop.makeSucceededFuture(false) }
         if peer.state == .draining { return eventLoop.makeSucceededFuture(true) }
-        return probe.ask(node).flatMap { result in
+        return probe(node).flatMap { result in
             switch result {
             case .refused: self.fence(incarnation, beat: nil)
             case .alive(let other?, _, _, _) where other != parsed:

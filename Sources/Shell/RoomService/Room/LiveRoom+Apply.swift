@@ -5,7 +5,7 @@ import SocketIOServer
 extension LiveRoom {
     /// What a run of entries asks for once all are folded.
     private struct Effects {
-        var newcomers: [MemberLink] = []
+        var newcomers: [(memberID: String, socket: Socket)] = []
         var membershipChanged = false
         var uploader: String?
     }
@@ -16,11 +16,16 @@ extension LiveRoom {
         eventLoop.assertInEventLoop()
         if !entries.isEmpty {
             var effects = Effects()
-            for entry in entries { applyOne(entry, &effects) }
+            for entry in entries {
+                applyOne(entry, &effects)
+                if isGone { return }
+            }
             environment.clock.observe(state.version)
             if let uploader = effects.uploader { broadcastScene(except: uploader) }
-            for link in effects.newcomers { welcome(link) }
-            if effects.membershipChanged { listChanged(except: effects.newcomers) }
+            for newcomer in effects.newcomers { welcome(newcomer.memberID, newcomer.socket) }
+            if effects.membershipChanged {
+                listChanged(except: effects.newcomers.map(\.memberID))
+            }
         }
         answerCommitted()
     }
@@ -74,9 +79,7 @@ extension LiveRoom {
             broadcast(ServerEvent.userJoined, payload, except: [member.id])
         }
         if let socket = arriving.removeValue(forKey: member.id) {
-            let link = MemberLink(socket: socket)
-            links[member.id] = link
-            effects.newcomers.append(link)
+            effects.newcomers.append((member.id, socket))
         }
     }
 
@@ -85,24 +88,18 @@ extension LiveRoom {
         _ effects: inout Effects
     ) {
         let member = control.members[memberID]
+        if cause == .swept, member?.holder == incarnation { return endFenced() }
         fold(entry)
         guard let member else { return }
         if cause == .swept { environment.metrics.count(\.membersSwept) }
         dropLink(memberID)
-        effects.newcomers.removeAll { $0.socket.id == memberID }
+        effects.newcomers.removeAll { $0.memberID == memberID }
         effects.membershipChanged = true
         let payload: JSONValue = [
             "userId": .string(memberID), "userName": .string(member.name),
             "userCount": .integer(control.members.count),
         ]
         broadcast(ServerEvent.userLeft, payload, except: [memberID])
-    }
-
-    func dropLink(_ memberID: String) {
-        guard let link = links.removeValue(forKey: memberID) else { return }
-        link.cancel()
-        link.socket.leave(socketRoom)
-        idleSince = environment.clock.elapsedMilliseconds
     }
 
     /// Puts the room's stored state in the place of the copy here (after an outage).
@@ -112,11 +109,18 @@ extension LiveRoom {
         sceneCache = nil
         sequencer.restart(at: fresh.version)
         environment.clock.observe(fresh.version)
-        for (memberID, _) in links where control.members[memberID] == nil {
+        for (memberID, link) in links where control.members[memberID] == nil {
             guard var member = before[memberID] else { continue }
-            member.holder = environment.identity.incarnation
+            member.holder = incarnation
             let joiner = Joiner(member: member, verifiedHash: control.passwordHash)
-            submit(.join(joiner)) { _ in }
+            submit(.join(joiner)) { result in
+                switch result {
+                case .committed, .unchanged: break
+                case .stale, .refused, .failed:
+                    self.dropLink(memberID)
+                    link.socket.closeTransport(.serverShutdown())
+                }
+            }
         }
         broadcastScene(except: nil)
         listChanged(except: [])
@@ -126,11 +130,11 @@ extension LiveRoom {
 
     /// `users-list` and `user-count` to everybody here but those who just got theirs: at once, or
     /// at the latest after a tenth of a second, for many changes together.
-    private func listChanged(except newcomers: [MemberLink]) {
+    private func listChanged(except newcomers: [String]) {
         let now = environment.clock.elapsedMilliseconds
         if now - listSentAt >= Self.listInterval {
             listSentAt = now
-            sendList(except: newcomers.map(\.socket.id))
+            sendList(except: newcomers)
         } else if !isListScheduled {
             isListScheduled = true
             eventLoop.scheduleTask(in: .milliseconds(Self.listInterval)) {
@@ -167,13 +171,30 @@ extension LiveRoom {
             of: edit, by: author, authorName: control.members[author]?.name, entry)
         let event = prepare(name, payload)
         let key = EditEvents.holdKey(of: edit)
+        let limit = environment.options.limits.heldEvents
         var except = [author]
-        for (memberID, link) in links where link.isHolding {
+        for (memberID, link) in apart {
             except.append(memberID)
-            guard memberID != author else { continue }
-            link.holdBack(event, key: key, limit: environment.options.limits.heldEvents)
+            if !link.isHolding {
+                if memberID != author { link.socket.send(event) }
+            } else if memberID != author {
+                link.holdBack(event, key: key, limit: limit)
+            } else {
+                giveBack(edit, to: link, key: key, entry)
+            }
         }
         environment.namespace.to(socketRoom).except(except).emit(event)
+    }
+
+    /// An author who was just sent a scene without his edit has lost it by applying that scene. He
+    /// gets it back, not marked as his own, since his client leaves those out (R27).
+    private func giveBack(
+        _ edit: SceneEdit, to link: MemberLink, key: String?, _ entry: VersionedEntry
+    ) {
+        if case .scriptAdded = edit { return link.wantScene() }
+        let (name, payload) = EditEvents.delivery(of: edit, by: nil, authorName: nil, entry)
+        link.holdBack(
+            prepare(name, payload), key: key, limit: environment.options.limits.heldEvents)
     }
 
     // MARK: Sending
@@ -184,7 +205,17 @@ extension LiveRoom {
 
     func broadcast(_ event: String, _ payload: JSONValue, except: [String]) {
         guard !links.isEmpty else { return }
-        environment.namespace.to(socketRoom).except(except).emit(prepare(event, payload))
+        broadcast(prepare(event, payload), except: except)
+    }
+
+    /// To all members here but some, whether edits are held for them or not.
+    func broadcast(_ event: PreparedEvent, except: [String]) {
+        var passedBy = except
+        for (memberID, link) in apart where !link.hasEntered {
+            passedBy.append(memberID)
+            if !except.contains(memberID) { link.socket.send(event) }
+        }
+        environment.namespace.to(socketRoom).except(passedBy).emit(event)
     }
 
     func announceEnd(_ message: String, deletedBy host: String?) {

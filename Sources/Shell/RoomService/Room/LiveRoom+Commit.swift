@@ -17,7 +17,7 @@ extension LiveRoom {
 
     /// Starts the next commit, if none is in flight.
     func pump() {
-        guard inFlight == nil, !isReloading, !queue.isEmpty, !isGone else { return }
+        guard inFlight == nil, reloading == nil, !queue.isEmpty, !isGone else { return }
         let (flight, conditional, draft) = draftBatch()
         queue.removeFirst(flight.batch.count)
         guard !flight.entries.isEmpty else {
@@ -25,14 +25,13 @@ extension LiveRoom {
             return pump()
         }
         inFlight = flight
-        let incarnation = environment.identity.incarnation
         let batch = CommitBatch(
             room: id, epoch: control.epoch, origin: incarnation, entries: flight.entries,
             proposed: environment.clock.next(), expected: state.version,
             conditional: conditional, summary: RoomSummary(draft))
         let future =
             flight.isDeletion ? environment.store.delete(batch) : environment.store.commit(batch)
-        future.hop(to: eventLoop).whenComplete { self.commitEnded($0, incarnation) }
+        future.hop(to: eventLoop).whenComplete { self.commitEnded($0) }
     }
 
     /// Decides as much of the queue as fits a batch, on a draft of the control state.
@@ -44,7 +43,7 @@ extension LiveRoom {
         var conditional = false
         var bytes = 0
         let stamp = max(environment.clock.last, state.version)
-        for pending in queue.prefix(limits.batchOperations) {
+        for pending in queue.operations.prefix(limits.batchOperations) {
             let size = pending.operation.approximateBytes
             if !flight.batch.isEmpty, bytes + size > limits.batchBytes { break }
             let decision = draft.decide(pending.operation, limits: environment.options.room)
@@ -74,7 +73,7 @@ extension LiveRoom {
         return (flight, conditional, draft)
     }
 
-    private func commitEnded(_ result: Result<CommitOutcome, any Error>, _ incarnation: String) {
+    private func commitEnded(_ result: Result<CommitOutcome, any Error>) {
         guard !isGone, let flight = inFlight else { return }
         switch result {
         case .success(.committed(let previous, let first, let durable)):
@@ -83,12 +82,8 @@ extension LiveRoom {
             environment.metrics.count(\.conflicts)
             retry(flight, heardOf: head)
         case .success(.noRoom):
-            inFlight = nil
-            queue.insert(contentsOf: flight.batch, at: 0)
             end(announcing: environment.messages.roomEnded, deletedBy: nil)
-        case .success(.fenced):
-            fail(flight, .storageUnavailable)
-            environment.onFenced(incarnation)
+        case .success(.fenced): endFenced()
         case .failure(let error):
             environment.metrics.count(\.storeFailures)
             environment.logger.debug(
@@ -145,20 +140,21 @@ extension LiveRoom {
 
     private func retry(_ flight: InFlight, heardOf head: Version) {
         inFlight = nil
-        let limit = 100
-        var again: [Pending] = []
-        for var pending in flight.batch {
+        let tried = flight.batch.map { pending in
+            var pending = pending
             pending.attempts += 1
-            if pending.attempts > limit {
-                pending.complete(.failed(.storageUnavailable))
-            } else {
-                again.append(pending)
-            }
+            return pending
         }
-        queue.insert(contentsOf: again, at: 0)
+        queue.putBack(tried.filter { $0.attempts <= Self.maxAttempts })
         sequencer.heard(of: head)
+        for pending in tried where pending.attempts > Self.maxAttempts {
+            pending.complete(.failed(.storageUnavailable))
+        }
         if sequencer.hasGap { fillGap() } else { pump() }
     }
+
+    /// Times that one operation is decided anew because others were faster.
+    private static let maxAttempts = 100
 
     private func fail(_ flight: InFlight, _ code: ErrorCode) {
         inFlight = nil
@@ -176,7 +172,7 @@ extension LiveRoom {
 
     /// Reads from the log what is missing.
     func fillGap() {
-        guard sequencer.hasGap, !isReading, !isReloading, !isGone else { return }
+        guard sequencer.hasGap, !isReading, reloading == nil, !isGone else { return }
         isReading = true
         environment.metrics.count(\.gapReads)
         environment.store.read(id, epoch: control.epoch, after: sequencer.applied)
@@ -225,32 +221,58 @@ extension LiveRoom {
         }
     }
 
-    /// Takes the stored room in place of the own copy; members get a fresh scene.
-    func reload() {
-        guard !isReloading, !isGone else { return }
-        isReloading = true
+    // MARK: Reloading
+
+    /// A load of the stored room on its way.
+    struct Reload {
+        /// The copy here grew from something else than what is stored now.
+        let isReplaced: Bool
+        /// The stored room was replaced since the load began.
+        var mustRepeat = false
+    }
+
+    /// Takes the stored room in place of the own copy, if it is ahead or `isReplaced`; members get
+    /// a fresh scene.
+    func reload(isReplaced: Bool = false) {
+        guard !isGone else { return }
+        guard reloading == nil else {
+            if isReplaced { reloading?.mustRepeat = true }
+            return
+        }
+        reloading = Reload(isReplaced: isReplaced)
         environment.store.load(id).hop(to: eventLoop).whenComplete { self.reloadEnded($0) }
     }
 
     private func reloadEnded(_ result: Result<StoredRoom?, any Error>) {
-        isReloading = false
-        guard !isGone else { return }
+        guard !isGone, let reload = reloading else { return }
+        reloading = nil
         switch result {
-        case .success(let stored?):
-            guard let fresh = try? RoomState(stored: stored, id: id),
-                fresh.control.epoch == control.epoch
-            else { return end(announcing: environment.messages.roomEnded, deletedBy: nil) }
-            // What was heard of or committed while this was being read is still to come.
+        case .success where reload.mustRepeat: self.reload(isReplaced: true)
+        case .success(let stored?): take(stored, isReplaced: reload.isReplaced)
+        case .success(nil): end(announcing: environment.messages.roomEnded, deletedBy: nil)
+        case .failure:
+            let isReplaced = reload.isReplaced || reload.mustRepeat
+            eventLoop.scheduleTask(in: .milliseconds(200)) { self.reload(isReplaced: isReplaced) }
+        }
+    }
+
+    func take(_ stored: StoredRoom, isReplaced: Bool) {
+        guard stored.epoch == control.epoch else {
+            return end(announcing: environment.messages.roomEnded, deletedBy: nil)
+        }
+        // Entries may have come while this was being read: the copy never goes back.
+        if isReplaced || stored.head > state.version {
+            guard let fresh = try? RoomState(stored: stored, id: id) else {
+                return end(announcing: environment.messages.roomEnded, deletedBy: nil)
+            }
+            // What was heard of or committed meanwhile is still to come.
             let known = max(sequencer.heardOf, inFlight?.lastVersion ?? 0)
             replaceState(fresh)
             sequencer.heard(of: known)
-            answerCommitted()
-            fillGap()
-            pump()
-        case .success(nil): end(announcing: environment.messages.roomEnded, deletedBy: nil)
-        case .failure:
-            eventLoop.scheduleTask(in: .milliseconds(200)) { self.reload() }
         }
+        answerCommitted()
+        fillGap()
+        pump()
     }
 
     // MARK: Checkpoints

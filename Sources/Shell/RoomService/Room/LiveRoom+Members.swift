@@ -8,14 +8,56 @@ extension LiveRoom {
         _ socket: Socket, as joiner: Joiner, complete: @escaping (OperationResult) -> Void
     ) {
         eventLoop.assertInEventLoop()
-        if let link = links[joiner.member.id] {
+        let memberID = joiner.member.id
+        if let link = links[memberID] {
             greetAgain(link)
             return complete(.unchanged)
         }
-        arriving[joiner.member.id] = socket
+        var joiner = joiner
+        joiner.member.holder = incarnation
+        arriving[memberID] = socket
         submit(.join(joiner)) { result in
-            self.arriving[joiner.member.id] = nil
-            complete(result)
+            self.arriving[memberID] = nil
+            switch result {
+            case .committed, .unchanged: complete(self.letIn(memberID, socket, result))
+            case .stale, .refused, .failed: complete(result)
+            }
+        }
+    }
+
+    /// A member whose entry came otherwise than as the answer to its join (with a snapshot, or of
+    /// an attempt that was taken for failed) has not been welcomed yet.
+    private func letIn(
+        _ memberID: String, _ socket: Socket, _ result: OperationResult
+    ) -> OperationResult {
+        guard control.members[memberID] != nil else { return .failed(.join) }
+        if links[memberID] == nil { welcome(memberID, socket) }
+        return result
+    }
+
+    /// The member's connection is gone, or goes to another room: nothing more is sent to it,
+    /// whether or not the store takes note at once. If it does not, `removeUnconnected` does it.
+    func depart(_ memberID: String, _ cause: LeaveCause) {
+        eventLoop.assertInEventLoop()
+        dropLink(memberID)
+        submit(.leave(memberID: memberID, cause: cause)) { _ in }
+    }
+
+    /// Takes members off that this incarnation holds without a connection, now and at the last
+    /// look: their leaving could not be stored, or the answer to their joining was lost.
+    func removeUnconnected() {
+        eventLoop.assertInEventLoop()
+        guard !isGone, control.holders[incarnation, default: 0] > links.count else {
+            return unconnected = []
+        }
+        let found = control.members.values.filter {
+            $0.holder == incarnation && links[$0.id] == nil && arriving[$0.id] == nil
+        }
+        let ids = Set(found.map(\.id))
+        let overdue = isSettled ? ids.intersection(unconnected) : []
+        unconnected = ids
+        for memberID in overdue {
+            submit(.leave(memberID: memberID, cause: .disconnected)) { _ in }
         }
     }
 
@@ -23,22 +65,43 @@ extension LiveRoom {
     func admitCreator(_ socket: Socket) {
         eventLoop.assertInEventLoop()
         let link = MemberLink(socket: socket)
-        links[socket.id] = link
+        add(link)
         let payload: JSONValue = [
             "roomId": .string(id), "isHost": true,
             "userCount": .integer(control.members.count), "hasEditor": true,
         ]
         socket.emit(ServerEvent.roomCreated, payload)
         sendOwnList(to: link)
-        socket.join(socketRoom)
+        enter(link)
     }
 
     /// The order of R15: `joined-room`, scene, lists; then the room's events.
-    func welcome(_ link: MemberLink) {
+    func welcome(_ memberID: String, _ socket: Socket) {
+        let link = MemberLink(socket: socket)
+        add(link)
         sendJoined(to: link)
         if hasScene { sendScene(to: link, isInitial: true) }
         sendOwnList(to: link)
+        enter(link)
+    }
+
+    /// The socket joins on its own loop. A broadcast begun here before that has happened may pass
+    /// it by.
+    private func enter(_ link: MemberLink) {
         link.socket.join(socketRoom)
+        guard !link.socket.eventLoop.inEventLoop else { return entered(link) }
+        let memberID = link.socket.id
+        link.socket.eventLoop.execute {
+            self.eventLoop.execute {
+                guard let link = self.links[memberID] else { return }
+                self.entered(link)
+            }
+        }
+    }
+
+    private func entered(_ link: MemberLink) {
+        link.hasEntered = true
+        setApart(link)
     }
 
     /// The second `join-room` of a socket that is in already (R14).

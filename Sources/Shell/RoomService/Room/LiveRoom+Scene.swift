@@ -46,8 +46,7 @@ extension LiveRoom {
         for link in busy { link.wantScene() }
         guard busy.count < receivers.count else { return }
         let event = prepareScene(isInitial: false)
-        let except = busy.map(\.socket.id) + (author.map { [$0] } ?? [])
-        environment.namespace.to(socketRoom).except(except).emit(event)
+        broadcast(event, except: busy.map(\.socket.id) + (author.map { [$0] } ?? []))
         for link in receivers.values where !link.isHolding { hold(link) }
         environment.metrics.count(\.snapshotsSent, by: receivers.count - busy.count)
     }
@@ -87,18 +86,28 @@ extension LiveRoom {
         ) { [weak self, id = link.socket.id] in
             self?.releaseHold(id)
         }
+        setApart(link)
     }
 
     private func releaseHold(_ memberID: String) {
         guard let link = links[memberID] else { return }
         let (events, needsScene) = link.endHold()
+        setApart(link)
         if needsScene { return sendSceneNow(to: link, isInitial: false) }
         for event in events { link.socket.send(event) }
     }
 
-    /// The newest scene version that the member has been sent for certain (R22).
+    /// The newest scene version that the member knows for certain (R22): what a full scene brought
+    /// him, or what was sent so long ago that an upload of his cannot have crossed it on the way.
     func sceneBase(of memberID: String) -> Version {
-        guard let link = links[memberID], link.isHolding else { return state.version }
-        return link.held.isEmpty && !link.needsScene ? state.version : link.heldSince
+        guard let link = links[memberID] else { return state.version }
+        if link.isHolding, !link.held.isEmpty || link.needsScene { return link.heldSince }
+        let others = control.sceneVersion(apartFrom: memberID)
+        let age = environment.clock.nowMilliseconds - VersionClock.milliseconds(of: others)
+        let isKnown = others <= link.sceneSent || age >= Self.crossingMilliseconds
+        return isKnown ? state.version : others - 1
     }
+
+    /// Longer than an edit takes to a client and the client's upload takes back.
+    private static let crossingMilliseconds: Int64 = 1_500
 }

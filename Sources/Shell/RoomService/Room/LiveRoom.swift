@@ -7,13 +7,14 @@ import SocketIOServer
 /// One room as this instance serves it: a copy of its state, kept up to date in version order; the
 /// queue of what its members want; the connections of the members held here.
 ///
-/// Life: `loading → live → gone`. Everything mutable is confined to `eventLoop`.
+/// Life: `live → gone`. Everything mutable is confined to `eventLoop`.
 ///
 ///     operation → queue → decide on a draft → commit → (reply, notices) → sequencer
 ///               → fold, deliver to members here → answer the operation
 ///
 /// Invariants: one commit in flight; entries are folded in version order, once; nothing is
-/// delivered or answered before it is committed.
+/// delivered or answered before it is committed; all commits are made as the incarnation that the
+/// room was opened under, so that what a fenced one still holds is never committed as another.
 ///
 /// `@unchecked Sendable`: mutable state is touched on `eventLoop` only, asserted at each entry.
 final class LiveRoom: RoomFollower, @unchecked Sendable {
@@ -27,22 +28,29 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     let id: String
     let eventLoop: any EventLoop
     let environment: RoomEnvironment
+    /// Who this instance was when the room was opened.
+    let incarnation: String
 
     var state: RoomState
     var sequencer: EntrySequencer
-    var queue: [Pending] = []
+    var queue = OperationQueue()
     var inFlight: InFlight?
     var isReading = false
-    var isReloading = false
     var vainReads = 0
+    var reloading: Reload?
     private(set) var isGone = false
 
     /// Connections held here, by member id.
-    var links: [String: MemberLink] = [:] {
-        didSet { environment.metrics.membersChanged(from: oldValue.count, to: links.count) }
-    }
+    private(set) var links: [String: MemberLink] = [:]
+    /// Those of `links` that broadcasts of edits leave out: edits are held for them, or they are
+    /// not in `socketRoom` yet.
+    private(set) var apart: [String: MemberLink] = [:]
     /// Sockets whose join is on its way.
     var arriving: [String: Socket] = [:]
+    /// Members of this incarnation that had no connection at the last look.
+    var unconnected: Set<String> = []
+    /// Looks at the store's list in a row that did not find the room.
+    var timesUnlisted = 0
     var logBytesSinceCheckpoint = 0
     var isCheckpointing = false
     var sceneCache: SceneCache?
@@ -58,6 +66,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         self.state = state
         self.eventLoop = eventLoop
         self.environment = environment
+        incarnation = environment.identity.incarnation
         sequencer = EntrySequencer(applied: state.version)
         idleSince = environment.clock.elapsedMilliseconds
         environment.clock.observe(state.version)
@@ -67,7 +76,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     /// The Socket.IO room of this room's members.
     var socketRoom: String { "room:\(id)" }
     var isIdle: Bool {
-        links.isEmpty && arriving.isEmpty && queue.isEmpty && inFlight == nil
+        links.isEmpty && arriving.isEmpty && isSettled && control.holders[incarnation] == nil
     }
 
     /// Whether nothing waits to be committed or answered.
@@ -77,8 +86,8 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     /// delivered here, or refused.
     func submit(_ operation: RoomOperation, complete: @escaping (OperationResult) -> Void) {
         eventLoop.assertInEventLoop()
-        guard !isGone else { return complete(.failed(.roomNotFound)) }
-        guard queue.count < environment.options.limits.queuedOperations else {
+        guard !isGone else { return complete(operation.resultInRoomThatIsGone) }
+        guard queue.admits(operation, environment.options.limits) else {
             environment.metrics.count(\.rateLimited)
             return complete(.failed(.rateLimited))
         }
@@ -99,14 +108,46 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
             link.cancel()
             link.socket.leave(socketRoom)
         }
+        environment.metrics.membersChanged(from: links.count, to: 0)
         links.removeAll()
-        let waiting = (inFlight?.batch ?? []) + queue
+        apart.removeAll()
+        let waiting = (inFlight?.batch ?? []) + queue.removeAll()
         inFlight = nil
-        queue.removeAll()
         // Sessions may refer to this room for long; its scene need not stay for that.
         sceneCache = nil
         state = RoomState(id: id, epoch: control.epoch)
-        for pending in waiting { pending.complete(pending.resultAfterEnd) }
+        for pending in waiting { pending.complete(pending.operation.resultAsRoomEnds) }
+    }
+
+    /// Ends the room here because others took this incarnation for dead: its members are theirs.
+    func endFenced() {
+        environment.onFenced(incarnation)
+        end(announcing: nil, deletedBy: nil)
+    }
+
+    // MARK: Connections
+
+    func add(_ link: MemberLink) {
+        let before = links.count
+        links[link.socket.id] = link
+        setApart(link)
+        environment.metrics.membersChanged(from: before, to: links.count)
+    }
+
+    /// Nothing is sent to the member from now on.
+    func dropLink(_ memberID: String) {
+        guard let link = links.removeValue(forKey: memberID) else { return }
+        apart[memberID] = nil
+        link.cancel()
+        link.socket.leave(socketRoom)
+        idleSince = environment.clock.elapsedMilliseconds
+        environment.metrics.membersChanged(from: links.count + 1, to: links.count)
+    }
+
+    /// To be called when `isHolding` or `hasEntered` of a link of this room has changed.
+    func setApart(_ link: MemberLink) {
+        let isApart = link.isHolding || !link.hasEntered
+        apart[link.socket.id] = isApart ? link : nil
     }
 
     // MARK: RoomFollower
@@ -118,20 +159,29 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         case .entries(let entries, let epoch) where epoch == control.epoch:
             apply(sequencer.receive(entries))
             fillGap()
-        case .head(let version, let epoch) where epoch == control.epoch:
-            sequencer.heard(of: version)
-            fillGap()
+        case .head(let version, let epoch) where epoch == control.epoch: heard(of: version)
         case .deleted(let entry, let epoch) where epoch == control.epoch:
             endDeleted(entry)
-        case .replaced: reload()
+        case .replaced: reload(isReplaced: true)
         case .entries, .head, .deleted: break
         }
+    }
+
+    /// The log reaches to this version.
+    func heard(of version: Version) {
+        sequencer.heard(of: version)
+        fillGap()
     }
 
     func currentCheckpoint() -> RoomCheckpoint? {
         eventLoop.assertInEventLoop()
         guard !isGone else { return nil }
         return makeCheckpoint()
+    }
+
+    func currentPosition() -> RoomPosition? {
+        eventLoop.assertInEventLoop()
+        return isGone ? nil : RoomPosition(epoch: control.epoch, version: state.version)
     }
 
     func makeCheckpoint() -> RoomCheckpoint {
@@ -160,11 +210,15 @@ enum OperationResult: Sendable, Hashable {
     case failed(ErrorCode)
 }
 
-extension LiveRoom.Pending {
-    /// Leaving and deleting succeed when the room is gone; everything else has no room.
-    fileprivate var resultAfterEnd: OperationResult {
-        switch operation {
-        case .leave, .delete, .sweep: .unchanged
+extension RoomOperation {
+    /// Whoever was about to leave or to delete the room has what he wanted.
+    fileprivate var resultAsRoomEnds: OperationResult {
+        if case .delete = self { .unchanged } else { resultInRoomThatIsGone }
+    }
+
+    fileprivate var resultInRoomThatIsGone: OperationResult {
+        switch self {
+        case .leave, .sweep: .unchanged
         default: .failed(.roomNotFound)
         }
     }

@@ -16,10 +16,15 @@ final class MemberLink {
     }
 
     let socket: Socket
+    /// Whether broadcasts begun on the room's loop reach the socket. Until then it is sent to by
+    /// itself.
+    var hasEntered = false
     private(set) var isHolding = false
     /// The scene version that the client has for certain while edits are held for it.
     private(set) var heldSince: Version = 0
     private(set) var held: [Held] = []
+    /// The room's version that the last full scene sent to the client had.
+    private(set) var sceneSent: Version = 0
     /// Send a fresh scene, rather than what is held, when the hold ends.
     private(set) var needsScene = false
     private var timer: Scheduled<Void>?
@@ -36,6 +41,7 @@ final class MemberLink {
         timer?.cancel()
         isHolding = true
         heldSince = version
+        sceneSent = version
         held.removeAll()
         needsScene = false
         timer = eventLoop.scheduleTask(in: time, release)

@@ -38,6 +38,8 @@ final class RoomRegistry: Sendable {
 final class RoomShard: @unchecked Sendable {
     private enum Slot {
         case opening(EventLoopFuture<LiveRoom?>)
+        /// Nil if there is such a room already.
+        case creating(EventLoopFuture<LiveRoom?>)
         case live(LiveRoom)
     }
 
@@ -63,31 +65,44 @@ final class RoomShard: @unchecked Sendable {
         return room
     }
 
+    /// Whether the room is live here, or about to be.
+    func isServing(_ id: String) -> Bool {
+        eventLoop.assertInEventLoop()
+        if case .live(let room) = slots[id] { return !room.isGone }
+        return slots[id] != nil
+    }
+
     func open(_ id: String) -> EventLoopFuture<LiveRoom?> {
         eventLoop.assertInEventLoop()
-        if let room = liveRoom(id) { return eventLoop.makeSucceededFuture(room) }
-        if case .opening(let future) = slots[id] {
+        switch slots[id] {
+        case .live(let room) where !room.isGone: return eventLoop.makeSucceededFuture(room)
+        case .opening(let future): return future
+        case .creating(let future):
             return future.flatMap { room in
                 room == nil ? self.open(id) : self.eventLoop.makeSucceededFuture(room)
             }
+        case .live, nil: break
         }
         let proxy = FollowerProxy(eventLoop: eventLoop)
         let store = environment.store
         let future = store.follow(id, proxy).hop(to: eventLoop)
             .flatMap { store.load(id).hop(to: self.eventLoop) }
             .flatMapThrowing { stored in try stored.map { try self.makeRoom(id, $0, proxy) } }
-        return occupy(id, with: future)
+        return occupy(id, with: future) { .opening($0) }
     }
 
     /// Makes a new room. Exactly one of any number of concurrent creators gets it.
     func create(_ request: CreateRequest) -> EventLoopFuture<CreationResult> {
         eventLoop.assertInEventLoop()
         let id = request.room
-        guard liveRoom(id) == nil else { return eventLoop.makeSucceededFuture(.exists) }
-        if case .opening(let future) = slots[id] {
+        switch slots[id] {
+        case .live(let room) where !room.isGone:
+            return eventLoop.makeSucceededFuture(.exists)
+        case .opening(let future), .creating(let future):
             return future.flatMap { room in
                 room == nil ? self.create(request) : self.eventLoop.makeSucceededFuture(.exists)
             }
+        case .live, nil: break
         }
         let proxy = FollowerProxy(eventLoop: eventLoop)
         let store = environment.store
@@ -104,7 +119,7 @@ final class RoomShard: @unchecked Sendable {
             }
             return self.install(state, proxy)
         }
-        return occupy(id, with: room).and(outcome).map { room, outcome in
+        return occupy(id, with: room, as: { .creating($0) }).and(outcome).map { room, outcome in
             switch outcome {
             case .created: room.map { .created($0) } ?? .exists
             case .exists: .exists
@@ -139,9 +154,10 @@ final class RoomShard: @unchecked Sendable {
     }
 
     private func occupy(
-        _ id: String, with future: EventLoopFuture<LiveRoom?>
+        _ id: String, with future: EventLoopFuture<LiveRoom?>,
+        as slot: (EventLoopFuture<LiveRoom?>) -> Slot
     ) -> EventLoopFuture<LiveRoom?> {
-        slots[id] = .opening(future)
+        slots[id] = slot(future)
         return future.map { room in
             self.slots[id] = room.map { .live($0) }
             if room == nil { self.environment.store.unfollow(id) }
@@ -183,9 +199,9 @@ final class FollowerProxy: RoomFollower, @unchecked Sendable {
         if let room { room.received(notice) } else { waiting.append(notice) }
     }
 
-    func currentCheckpoint() -> RoomCheckpoint? {
-        room?.currentCheckpoint()
-    }
+    func currentCheckpoint() -> RoomCheckpoint? { room?.currentCheckpoint() }
+
+    func currentPosition() -> RoomPosition? { room?.currentPosition() }
 
     func attach(_ room: LiveRoom) {
         eventLoop.assertInEventLoop()

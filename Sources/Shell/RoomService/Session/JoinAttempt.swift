@@ -56,6 +56,7 @@ struct JoinAttempt: Sendable {
             return complete(.failure(code))
         }
         session.socket.eventLoop.scheduleTask(in: Self.pause) {
+            guard !session.isClosed else { return complete(.failure(code)) }
             open(member, until: deadline, complete: complete)
         }
     }
@@ -75,9 +76,9 @@ struct JoinAttempt: Sendable {
         guard service.mayTryPassword(from: session.address) else {
             return complete(.failure(.rateLimited))
         }
-        guard let password, !password.isEmpty else {
-            return complete(.failure(.invalidPassword))
-        }
+        guard let password, !password.isEmpty,
+            password.utf8.count <= RoomRules.passwordMaximumBytes
+        else { return complete(.failure(.invalidPassword)) }
         service.verify(password, against: hash).hop(to: room.eventLoop).whenComplete { result in
             switch result {
             case .success(true):

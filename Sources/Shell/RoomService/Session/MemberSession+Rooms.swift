@@ -13,6 +13,10 @@ extension MemberSession {
             refuse(request, .rateLimited)
             return done()
         }
+        guard service.directory.lastCount < environment.options.limits.rooms else {
+            refuse(request, .creation)
+            return done()
+        }
         service.hash(draft.password).hop(to: socket.eventLoop).flatMap { hash in
             self.store(draft, passwordHash: hash)
         }.whenComplete { result in
@@ -118,9 +122,7 @@ extension MemberSession {
         self.room = room
         guard let old, old !== room else { return }
         let memberID = socket.id
-        old.eventLoop.execute {
-            old.submit(.leave(memberID: memberID, cause: .left)) { _ in }
-        }
+        old.eventLoop.execute { old.depart(memberID, .left) }
     }
 
     // MARK: Join
@@ -136,18 +138,34 @@ extension MemberSession {
         let attempt = JoinAttempt(
             session: self, request: request, roomID: roomID,
             password: request.payload["password"]?.string)
+        let answered = NIOLoopBoundBox(false, eventLoop: socket.eventLoop)
+        let limit = socket.eventLoop.scheduleTask(in: Self.joinLimit) {
+            answered.value = true
+            self.refuse(request, .join)
+        }
         attempt.start { result in
             self.socket.eventLoop.execute {
-                switch result {
-                case .success(let room):
-                    self.moveTo(room)
-                    request.succeed()
-                case .failure(let code):
-                    // Somebody who is turned away by a room that he believes to be in is not.
-                    self.refuse(request, code)
-                }
+                limit.cancel()
+                self.joined(result, request, isTooLate: answered.value)
                 done()
             }
+        }
+    }
+
+    /// By when a join is answered, whatever becomes of it (R35).
+    private static let joinLimit: TimeAmount = .milliseconds(4_800)
+
+    private func joined(_ result: JoinAttempt.Outcome, _ request: Request, isTooLate: Bool) {
+        switch result {
+        case .success(let room) where isTooLate && room !== self.room:
+            // The client has been told that it is not in.
+            let memberID = socket.id
+            room.eventLoop.execute { room.depart(memberID, .disconnected) }
+        case .success(let room):
+            moveTo(room)
+            request.succeed()
+        case .failure where isTooLate: break
+        case .failure(let code): refuse(request, code)
         }
     }
 

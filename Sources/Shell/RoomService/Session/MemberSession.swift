@@ -22,6 +22,7 @@ final class MemberSession: @unchecked Sendable {
     private(set) var isClosed = false
     private var isBusy = false
     private var waiting: [Request] = []
+    private var waitingBytes = 0
     private var events: TokenBucket
     private var notices: TokenBucket
 
@@ -55,11 +56,15 @@ final class MemberSession: @unchecked Sendable {
             return refuse(request, .rateLimited)
         }
         guard isBusy else { return process(request) }
-        guard waiting.count < environment.options.limits.waitingRequests else {
+        let limits = environment.options.limits
+        let bytes = request.payload.bytes.count
+        let hasRoom = waiting.isEmpty || waitingBytes + bytes <= limits.waitingBytes
+        guard waiting.count < limits.waitingRequests, hasRoom else {
             environment.metrics.count(\.rateLimited)
             return refuse(request, .rateLimited)
         }
         waiting.append(request)
+        waitingBytes += bytes
     }
 
     private func process(_ request: Request) {
@@ -95,7 +100,11 @@ final class MemberSession: @unchecked Sendable {
     }
 
     private func processWaiting() {
-        while !isBusy, !isClosed, !waiting.isEmpty { process(waiting.removeFirst()) }
+        while !isBusy, !isClosed, !waiting.isEmpty {
+            let request = waiting.removeFirst()
+            waitingBytes -= request.payload.bytes.count
+            process(request)
+        }
         if isClosed, !isBusy { leaveAfterClose() }
     }
 
@@ -103,6 +112,7 @@ final class MemberSession: @unchecked Sendable {
         isClosed = true
         for request in waiting { request.fail(.internalError, "disconnected") }
         waiting.removeAll()
+        waitingBytes = 0
         service.sessionClosed(self)
         if !isBusy { leaveAfterClose() }
     }
@@ -112,9 +122,7 @@ final class MemberSession: @unchecked Sendable {
         guard let room else { return }
         self.room = nil
         let memberID = socket.id
-        room.eventLoop.execute {
-            room.submit(.leave(memberID: memberID, cause: .disconnected)) { _ in }
-        }
+        room.eventLoop.execute { room.depart(memberID, .disconnected) }
     }
 
     // MARK: Answers

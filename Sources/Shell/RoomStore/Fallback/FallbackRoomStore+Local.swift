@@ -85,6 +85,18 @@ extension FallbackRoomStore {
         }.flatMapErrorThrowing { _ in false }
     }
 
+    /// The room as its follower has it; where that has no copy yet, what a store that only refuses
+    /// writes has.
+    func copy(of room: String) -> EventLoopFuture<StoredRoom?> {
+        followersCopy(of: room).flatMapError { error in
+            let isReadable = self.rooms.withLockedValue { rooms in
+                if case .readOnly = rooms.availability { true } else { false }
+            }
+            return isReadable
+                ? self.shared.load(room) : self.eventLoop.makeFailedFuture(error)
+        }
+    }
+
     func followersCopy(of room: String) -> EventLoopFuture<StoredRoom?> {
         guard let tap = rooms.withLockedValue({ $0.tap(of: room) }) else {
             return fail(.unavailable("no copy of the room here"))
@@ -98,7 +110,29 @@ extension FallbackRoomStore {
         }
     }
 
-    func readLocally(
+    /// The log without the shared store. A follower that waits for an entry which nobody can give
+    /// goes on from its copy.
+    func readHere(
+        _ room: String, epoch: Version, after version: Version
+    ) -> EventLoopFuture<LogRead> {
+        let (tap, waits) = rooms.withLockedValue { rooms in
+            (
+                rooms.tap(of: room),
+                rooms.hasLooseEntries(room, epoch: epoch, after: version)
+            )
+        }
+        guard let tap, waits else { return readLocally(room, epoch: epoch, after: version) }
+        let seeded = tap.onLoop {
+            guard tap.currentPosition() == RoomPosition(epoch: epoch, version: version) else {
+                return
+            }
+            _ = try self.seed(room, epoch: epoch, from: tap)
+        }
+        return seeded.flatMapError { _ in self.eventLoop.makeSucceededVoidFuture() }
+            .flatMap { self.readLocally(room, epoch: epoch, after: version) }
+    }
+
+    private func readLocally(
         _ room: String, epoch: Version, after version: Version
     ) -> EventLoopFuture<LogRead> {
         answer {

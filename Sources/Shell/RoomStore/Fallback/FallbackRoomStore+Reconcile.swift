@@ -15,6 +15,8 @@ extension FallbackRoomStore {
         case restored
         case merged(head: Version)
         case yielded(epoch: Version)
+
+        fileprivate var hasWrittenOurs: Bool { self == .appended || self == .restored }
     }
 
     /// What is stored changed between look and write.
@@ -46,8 +48,12 @@ extension FallbackRoomStore {
             settled(room)
             return eventLoop.makeSucceededVoidFuture()
         }
-        return settleDeletion(of: room, task, attempt: 1)
+        let barred =
+            (shared as? any HoldableRoomStore)?.barLateCommits(to: room, epoch: task.epoch)
+        return (barred ?? eventLoop.makeSucceededVoidFuture())
+            .flatMap { self.settleDeletion(of: room, task, attempt: 1) }
             .flatMap { self.agree(on: room, task, attempt: 1) }
+            .always { _ in (self.shared as? any HoldableRoomStore)?.release(room) }
             .hop(to: eventLoop)
             .flatMap { self.finish(room, task, $0) }
             .flatMapErrorThrowing { error in
@@ -67,24 +73,23 @@ extension FallbackRoomStore {
         _ room: String, _ task: FallbackRooms.Task, _ agreement: Agreement
     ) -> EventLoopFuture<Void> {
         guard let tap = rooms.withLockedValue({ $0.tap(of: room) }) else {
-            end(room, task, agreement, follower: nil)
+            _ = end(room, task, agreement, tap: nil)
             return eventLoop.makeSucceededVoidFuture()
         }
-        return tap.onLoop { self.end(room, task, agreement, follower: tap.follower) }
+        return tap.onLoop { self.end(room, task, agreement, tap: tap) }
             .hop(to: eventLoop)
-            .flatMap {
-                task.local == nil
-                    ? self.eventLoop.makeSucceededVoidFuture()
-                    : self.lookAgain(room, task.epoch, tap)
+            .flatMap { hasMissedNotices in
+                hasMissedNotices
+                    ? self.lookAgain(room, task.epoch, tap)
+                    : self.eventLoop.makeSucceededVoidFuture()
             }
     }
 
     /// On the follower's loop: from here on the room is the shared store's, then the follower hears
     /// what it must, then those who waited go on.
     private func end(
-        _ room: String, _ task: FallbackRooms.Task, _ agreement: Agreement,
-        follower: (any RoomFollower)?
-    ) {
+        _ room: String, _ task: FallbackRooms.Task, _ agreement: Agreement, tap: FollowerTap?
+    ) -> Bool {
         let resumption: Resumption =
             switch agreement {
             case .unchanged, .behind, .appended, .restored: .again
@@ -94,39 +99,45 @@ extension FallbackRoomStore {
         let after = rooms.withLockedValue { rooms in
             rooms.counts.count(agreement)
             let after = rooms.end(room, .done(resumption))
-            if !after.isDoubted { rooms.isReconciled(room) }
+            // Doubted meanwhile: it is compared once more, if there is still something to compare.
+            if !rooms.isDueAgain(room) { rooms.isReconciled(room) }
             return after
         }
         switch agreement {
         case .unchanged, .appended, .restored: break
-        case .behind(let head): follower?.received(.head(head, epoch: task.epoch))
-        case .merged: follower?.received(.replaced)
-        case .yielded(let epoch): follower?.received(.deleted(nil, epoch: epoch))
+        case .behind(let head): tap?.follower.received(.head(head, epoch: task.epoch))
+        case .merged: tap?.follower.received(.replaced)
+        case .yielded(let epoch): tap?.follower.received(.deleted(nil, epoch: epoch))
         }
         for promise in after.waiting { promise.succeed(resumption) }
         if agreement != .unchanged {
             logger.debug("room reconciled", metadata: ["room": "\(room)", "how": "\(agreement)"])
         }
         stateMayHaveChanged()
+        return after.hasMissedNotices
     }
 
-    /// Notices were held off while the room went its own way: what came after the last look is
-    /// looked up.
+    /// What the follower was not told of meanwhile is looked up.
     private func lookAgain(
         _ room: String, _ epoch: Version, _ tap: FollowerTap
     ) -> EventLoopFuture<Void> {
         shared.heads(of: [room]).flatMap { heads in
             guard let head = heads.first?.position, head.epoch == epoch else {
+                self.rooms.withLockedValue { $0.doubt(room) }
                 return self.eventLoop.makeSucceededVoidFuture()
             }
             return tap.onLoop { tap.received(.head(head.version, epoch: epoch)) }
-        }.flatMapError { _ in self.eventLoop.makeSucceededVoidFuture() }
+        }.flatMapError { _ in
+            self.rooms.withLockedValue { $0.doubt(room) }
+            return self.eventLoop.makeSucceededVoidFuture()
+        }
     }
 
     private func failed(_ room: String, _ error: any Error) {
         let (after, isAvailable) = rooms.withLockedValue { rooms in
             rooms.counts.failures += 1
-            return (rooms.end(room, .failed), rooms.availability == .full)
+            let after = rooms.end(room, .failed)
+            return (after, rooms.mustReconcile(room))
         }
         for promise in after.waiting { promise.succeed(.again) }
         guard isAvailable else { return }
@@ -168,17 +179,44 @@ extension FallbackRoomStore {
     ) -> EventLoopFuture<Agreement> {
         ourSide(of: room, task).flatMap { ours in
             guard let ours else { return self.eventLoop.makeSucceededFuture(.unchanged) }
-            return self.shared.heads(of: [room]).flatMap { heads in
-                guard let head = heads.first else {
-                    return self.eventLoop.makeFailedFuture(RoomStoreError.corrupted("heads"))
-                }
-                return self.carryOut(Reconciliation.compare(ours, with: head), room, ours, task)
+            return self.agree(on: room, task, ours).flatMap { agreement in
+                // What was loose is not in what has just been written.
+                guard agreement.hasWrittenOurs, !ours.loose.isEmpty, attempt < Self.maxAttempts
+                else { return self.eventLoop.makeSucceededFuture(agreement) }
+                return self.agree(on: room, task, attempt: attempt + 1)
             }
         }.flatMapError { error in
             guard error is Overtaken, attempt < Self.maxAttempts else {
                 return self.eventLoop.makeFailedFuture(error)
             }
-            return self.pause(attempt).flatMap { self.agree(on: room, task, attempt: attempt + 1) }
+            return self.pause(attempt).flatMap { self.hold(room, task, attempt) }
+                .flatMap { self.agree(on: room, task, attempt: attempt + 1) }
+        }
+    }
+
+    /// Tries that may be overtaken before others are asked to wait.
+    private static let freeAttempts = 2
+
+    /// Asks the others to wait a moment with the room, once it has shown that they do not by
+    /// themselves.
+    private func hold(
+        _ room: String, _ task: FallbackRooms.Task, _ attempt: Int
+    ) -> EventLoopFuture<Void> {
+        guard attempt >= Self.freeAttempts, let store = shared as? any HoldableRoomStore else {
+            return eventLoop.makeSucceededVoidFuture()
+        }
+        return store.hold(room, epoch: task.epoch)
+    }
+
+    private func agree(
+        on room: String, _ task: FallbackRooms.Task, _ ours: Ours
+    ) -> EventLoopFuture<Agreement> {
+        shared.heads(of: [room]).flatMap { heads in
+            guard let head = heads.first else {
+                return self.eventLoop.makeFailedFuture(RoomStoreError.corrupted("heads"))
+            }
+            let step = Reconciliation.compare(ours, with: head)
+            return self.carryOut(step, room, ours, task, lastID: head.lastID)
         }
     }
 
@@ -211,18 +249,23 @@ extension FallbackRoomStore {
     }
 
     private func followedSide(of room: String, at position: RoomPosition) -> Ours {
-        let chain = rooms.withLockedValue { rooms in
-            rooms.records[room].map { record in
-                record.epoch == position.epoch ? record.tail.chain(to: position.version) : []
+        rooms.withLockedValue { rooms in
+            var ours = Ours(position: position, chain: [], base: position.version)
+            if let record = rooms.records[room], record.epoch == position.epoch {
+                ours.chain = record.tail.chain(to: position.version)
+                ours.loose = record.tail.beyond(position.version)
             }
+            return ours
         }
-        return Ours(position: position, chain: chain ?? [], base: position.version)
     }
 
     private func carryOut(
-        _ step: Reconciliation.FirstStep, _ room: String, _ ours: Ours, _ task: FallbackRooms.Task
+        _ step: Reconciliation.FirstStep, _ room: String, _ ours: Ours, _ task: FallbackRooms.Task,
+        lastID: String
     ) -> EventLoopFuture<Agreement> {
-        let _ = logger.debug("STEP", metadata: ["plan": "\(step)", "ours": "\(ours.position.version) base \(ours.base) chain \(ours.chain.map { ($0.previous, $0.version, $0.entry.id) })"])
+        logger.trace(
+            "comparing heads",
+            metadata: ["room": "\(room)", "ours": "\(ours)", "step": "\(step)"])
         switch step {
         case .inStep: return eventLoop.makeSucceededFuture(.unchanged)
         case .yield: return eventLoop.makeSucceededFuture(.yielded(epoch: ours.position.epoch))
@@ -231,7 +274,8 @@ extension FallbackRoomStore {
             let log = shared.log(of: room, epoch: ours.position.epoch, after: version)
             return log.flatMap { log in
                 guard let log else { return self.eventLoop.makeFailedFuture(Overtaken()) }
-                return self.carryOut(Reconciliation.compare(ours, with: log), room, ours, task)
+                let plan = Reconciliation.compare(ours, with: log, lastID: lastID)
+                return self.carryOut(plan, room, ours, task)
             }
         }
     }
@@ -239,7 +283,9 @@ extension FallbackRoomStore {
     private func carryOut(
         _ plan: Reconciliation.Plan, _ room: String, _ ours: Ours, _ task: FallbackRooms.Task
     ) -> EventLoopFuture<Agreement> {
-        let _ = logger.debug("PLAN", metadata: ["plan": "\(plan)", "ours": "\(ours.position.version) base \(ours.base) chain \(ours.chain.map { ($0.previous, $0.version, $0.entry.id) })"])
+        logger.trace(
+            "comparing logs",
+            metadata: ["room": "\(room)", "ours": "\(ours)", "plan": "\(plan)"])
         return switch plan {
         case .inStep: eventLoop.makeSucceededFuture(.unchanged)
         case .follow(let head): eventLoop.makeSucceededFuture(.behind(head: head))
@@ -331,6 +377,9 @@ extension FallbackRoomStore {
         _ task: FallbackRooms.Task
     ) -> EventLoopFuture<Agreement> {
         let limits = roomLimits
+        let seen = rooms.withLockedValue { rooms in
+            max(ours.position.version, rooms.highest(of: room, epoch: ours.position.epoch))
+        }
         return shared.load(room).flatMap { stored in
             guard let stored, stored.head == head, stored.epoch == ours.position.epoch else {
                 return self.eventLoop.makeFailedFuture(Overtaken())
@@ -338,14 +387,14 @@ extension FallbackRoomStore {
             let merged = self.heavyWork(for: task.tap) {
                 let state = try RoomState(stored: stored, id: room, limits: limits)
                 return RoomMerge(
-                    state, missing: missing, above: ours.position.version,
+                    state, missing: missing, above: seen,
                     isFenced: ours.isFenced, limits: limits)
             }
             return merged.flatMap { merged in
                 self.commit(
                     merged.entries[...], to: room,
                     at: RoomPosition(epoch: stored.epoch, version: head),
-                    above: ours.position.version, RoomSummary(merged.control))
+                    above: seen, RoomSummary(merged.control))
             }
         }
     }
@@ -371,8 +420,11 @@ extension FallbackRoomStore {
             expected: head.version, conditional: true, summary: summary)
         let count = Version(chunk.count)
         return shared.commit(batch).flatMap { outcome in
-            guard case .committed(_, let first, _) = outcome else {
+            guard case .committed(let previous, let first, _) = outcome else {
                 return self.eventLoop.makeFailedFuture(Overtaken())
+            }
+            self.rooms.withLockedValue {
+                $0.note(batch.versioned(from: first, after: previous), of: room, epoch: head.epoch)
             }
             let next = RoomPosition(epoch: head.epoch, version: first + count - 1)
             return self.commit(rest, to: room, at: next, above: version, summary)

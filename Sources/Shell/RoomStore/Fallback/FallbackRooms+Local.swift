@@ -15,7 +15,9 @@ extension FallbackRooms {
             tailBytes -= record.tail.bytes
             record.tail = RoomTail()
             record.epoch = epoch
+            record.highest = 0
         }
+        record.highest = max(record.highest, entries.last?.version ?? 0)
         tailBytes -= record.tail.bytes
         record.tail.note(entries, limits: limits)
         if tailBytes + record.tail.bytes > limits.tailTotalBytes {
@@ -28,6 +30,31 @@ extension FallbackRooms {
             record.summary?.version = entries.last?.version ?? summary.version
         }
         put(record, for: room)
+    }
+
+    /// Whether what the shared store answered still counts: it may have been overtaken by a new
+    /// connection, or the room by going its own way.
+    func counts(_ room: String, asOf generation: Int) -> Bool {
+        (records[room]?.mode ?? .shared) == .shared && self.generation == generation
+    }
+
+    /// Takes note of a room as it was read. False if it lies behind what has passed through here:
+    /// the shared store has lost something, and nobody may be shown that.
+    mutating func note(_ stored: StoredRoom, of room: String) -> Bool {
+        guard let record = records[room] else { return true }
+        if record.epoch == stored.epoch, stored.head < record.highest { return false }
+        note(stored.entries, of: room, epoch: stored.epoch)
+        raise(room, to: stored.head)
+        return true
+    }
+
+    private mutating func raise(_ room: String, to version: Version) {
+        guard let record = records[room], record.highest < version else { return }
+        records[room]?.highest = version
+    }
+
+    func highest(of room: String, epoch: Version) -> Version {
+        records[room].map { $0.epoch == epoch ? $0.highest : 0 } ?? 0
     }
 
     /// Takes the record out, so that it is changed in place.
@@ -52,16 +79,21 @@ extension FallbackRooms {
     mutating func unfollow(_ room: String) {
         guard var record = takeRecord(room) else { return }
         record.tap = nil
+        record.hasMissedNotices = false
         if record.mode == .unverified, record.waiting.isEmpty, record.local == nil {
             record.mode = .shared
+            pending.remove(room)
         }
         put(record, for: room)
     }
 
-    /// Whether a notice for the follower may pass: not while the room goes its own way.
-    func passes(_ tap: FollowerTap, of room: String) -> Bool {
+    /// Whether a notice for the follower may pass. Not while the room goes its own way, nor before
+    /// it is known that the log still holds what the follower has: otherwise it would be led away
+    /// from entries that only this instance can give back.
+    mutating func passes(_ tap: FollowerTap, of room: String) -> Bool {
         guard let record = records[room], record.tap === tap else { return false }
-        return record.local == nil
+        if record.mode != .shared { records[room]?.hasMissedNotices = true }
+        return record.mode == .shared
     }
 
     // MARK: Going local
@@ -77,10 +109,39 @@ extension FallbackRooms {
             room: room, checkpoint: checkpoint, log: chain, summary: checkpoint.summary)
         memory.forget(room)
         _ = memory.restore(image, replacing: nil)
+        let loose = record.epoch == checkpoint.epoch ? record.tail.beyond(checkpoint.version) : []
+        if record.epoch != checkpoint.epoch { record.highest = checkpoint.version }
         record.epoch = checkpoint.epoch
         record.local = Local(base: checkpoint.version)
         record.mode = .local
+        addLoose(loose, to: room, &record)
         return true
+    }
+
+    /// What the shared store acknowledged and the follower could not fold for want of an entry
+    /// before it: nobody can give that one now, so the room goes on without it.
+    private mutating func addLoose(
+        _ loose: [VersionedEntry], to room: String, _ record: inout Record
+    ) {
+        guard let stored = memory.room(room), !loose.isEmpty else { return }
+        var before = stored.head
+        let chained = loose.map { entry in
+            defer { before = entry.version }
+            return VersionedEntry(version: entry.version, previous: before, entry: entry.entry)
+        }
+        let head = RoomPosition(epoch: stored.epoch, version: stored.head)
+        _ = memory.append(chained, to: room, at: head, summary: record.summary ?? stored.summary)
+        let bytes = chained.approximateBytes
+        counts.localBytes += bytes
+        record.local?.bytes += bytes
+    }
+
+    /// Whether the follower of a room waits for entries after `version` that nobody can give.
+    func hasLooseEntries(_ room: String, epoch: Version, after version: Version) -> Bool {
+        guard let record = records[room], record.epoch == epoch, record.local == nil else {
+            return false
+        }
+        return !record.tail.beyond(version).isEmpty
     }
 
     func hasLocalCopy(of room: String) -> Bool { records[room]?.local != nil }
@@ -111,6 +172,7 @@ extension FallbackRooms {
         tailBytes -= new.tail.bytes
         new.tail = RoomTail()
         new.epoch = epoch
+        new.highest = epoch
         new.local = Local(base: 0)
         new.mode = .local
         new.summary = memory.room(request.room)?.summary
@@ -215,6 +277,11 @@ extension FallbackRooms {
     /// Who follows the room now; it may have been opened or closed meanwhile.
     func tap(of room: String) -> FollowerTap? { records[room]?.tap }
 
+    /// The room must be compared once more.
+    mutating func doubt(_ room: String) {
+        if records[room]?.mode == .shared { records[room]?.mode = .unverified }
+    }
+
     /// The local deletion of a room has been dealt with.
     mutating func deletionSettled(_ room: String) { records[room]?.deletion = nil }
 
@@ -226,6 +293,8 @@ extension FallbackRooms {
         var failures = 0
         /// The connection is another one by now.
         var isDoubted = false
+        /// The follower has not been told of everything.
+        var hasMissedNotices = false
     }
 
     mutating func end(_ room: String, _ ending: Ending) -> Aftermath {
@@ -233,6 +302,9 @@ extension FallbackRooms {
         switch ending {
         case .done(let resumption):
             moveLocalToTail(room)
+            if case .replaced(let head) = resumption {
+                raise(room, to: head)
+            }
             records[room]?.mode = .shared
             records[room]?.deletion = nil
             records[room]?.failures = 0
@@ -240,12 +312,14 @@ extension FallbackRooms {
         case .failed:
             records[room]?.failures += 1
             let isLocal = records[room]?.local != nil || records[room]?.deletion != nil
-            records[room]?.mode = isLocal ? .local : .shared
+            records[room]?.mode = isLocal ? .local : availability == .full ? .unverified : .shared
         }
         guard var record = takeRecord(room) else { return Aftermath() }
         let after = Aftermath(
-            waiting: record.waiting, failures: record.failures, isDoubted: isDoubted)
+            waiting: record.waiting, failures: record.failures, isDoubted: isDoubted,
+            hasMissedNotices: record.hasMissedNotices)
         record.waiting = []
+        record.hasMissedNotices = false
         record.isDoubted = false
         if isDoubted, record.mode == .shared, record.tap != nil, availability == .full {
             record.mode = .unverified

@@ -46,6 +46,8 @@ struct FallbackRooms: Sendable {
         var tap: FollowerTap?
         var tail = RoomTail()
         var epoch: Version = 0
+        /// The highest version of this epoch that passed through here: never to be fallen below.
+        var highest: Version = 0
         /// As last committed through here.
         var summary: RoomSummary?
         var local: Local?
@@ -54,6 +56,8 @@ struct FallbackRooms: Sendable {
         var failures = 0
         /// The connection became another one during the reconciliation.
         var isDoubted = false
+        /// A notice was kept from the follower.
+        var hasMissedNotices = false
 
         var isNeeded: Bool {
             tap != nil || local != nil || deletion != nil || mode != .shared
@@ -70,7 +74,7 @@ struct FallbackRooms: Sendable {
     }
 
     enum Route: Sendable {
-        case shared
+        case shared(generation: Int)
         case local
         /// Neither: the shared store is away and this instance has no copy.
         case nowhere(String)
@@ -80,13 +84,15 @@ struct FallbackRooms: Sendable {
 
     private(set) var availability = Availability.undecided
     private(set) var changedAt: NIODeadline
+    /// Counts connections: what was answered over an earlier one may be lost.
+    private(set) var generation = 0
     var records: [String: Record] = [:]
     var memory: MemoryRooms
     var tailBytes = 0
     /// Operations that came before it was known whether there is a shared store.
     private var undecided: [EventLoopPromise<Resumption>] = []
     /// Rooms to be reconciled, or being so, while the shared store is there.
-    private(set) var pending: Set<String> = []
+    var pending: Set<String> = []
     /// The list as the shared store last gave it.
     var listed: [String: RoomSummary] = [:]
     var counts = FallbackCounts()
@@ -118,6 +124,7 @@ struct FallbackRooms: Sendable {
         guard new != availability, new != .undecided else { return [] }
         if availability == .full || new == .full { changedAt = now }
         availability = new
+        generation += 1
         var released = undecided
         undecided = []
         guard new != .full else { return released }
@@ -133,6 +140,7 @@ struct FallbackRooms: Sendable {
     /// The connection is new: nothing is taken for granted. Gives the rooms to be compared, those
     /// for which somebody waits first.
     mutating func doubtEverything() -> [String] {
+        generation += 1
         for (room, record) in records {
             if record.mode == .shared, record.tap != nil { records[room]?.mode = .unverified }
             if record.mode == .reconciling { records[room]?.isDoubted = true }
@@ -157,7 +165,7 @@ struct FallbackRooms: Sendable {
     /// again later.
     func isDueAgain(_ room: String) -> Bool {
         guard availability == .full, let record = records[room] else { return false }
-        return record.mode == .unverified || (record.mode == .local && record.failures == 0)
+        return record.failures == 0 && (record.mode == .unverified || record.mode == .local)
     }
 
     // MARK: Where to
@@ -168,15 +176,17 @@ struct FallbackRooms: Sendable {
         let record = records[room]
         switch record?.mode ?? .shared {
         case .local: return .local
+        case .unverified where record?.failures != 0: return .local
         case .reconciling, .unverified: return wait(for: room, on: loop)
         case .shared: break
         }
         switch availability {
         case .undecided: return wait(for: room, on: loop)
-        case .full: return .shared
+        case .full: return .shared(generation: generation)
         case .readOnly(let reason):
-            guard writes else { return .shared }
-            return record?.tap == nil ? .nowhere(reason) : .local
+            // What is stored may lie behind what the follower has.
+            if record?.tap != nil { return .local }
+            return writes ? .nowhere(reason) : .shared(generation: generation)
         case .away(let reason): return record?.tap == nil ? .nowhere(reason) : .local
         }
     }

@@ -16,7 +16,8 @@ import Rooms
 ///
 /// The line of a side is its chain of versions. They part after the last entry that both have; what
 /// follows there on our side is brought over, but for entries the other side knows by their ids (a
-/// commit whose reply was lost).
+/// commit whose reply was lost). So are loose entries: those that this instance has, but not the one
+/// before them. An entry whose predecessor differs is where lines part, even if it is the same.
 enum Reconciliation {
     /// This instance's side.
     struct Ours: Sendable, Hashable {
@@ -24,6 +25,8 @@ enum Reconciliation {
         var position: RoomPosition
         /// The entries that lead up to it, as far back as they are remembered, without gaps.
         var chain: [VersionedEntry]
+        /// Entries beyond the position: acknowledged by the shared store, not yet in our copy.
+        var loose: [VersionedEntry] = []
         /// Up to here the shared store had acknowledged everything; equal to the position's version
         /// if nothing was committed here alone.
         var base: Version
@@ -31,6 +34,9 @@ enum Reconciliation {
         var isFenced = false
 
         var hasLocalEntries: Bool { position.version > base }
+
+        /// Of the entry at our position; empty if unknown.
+        var lastID: String { chain.last?.entry.id ?? "" }
 
         /// The earliest version of our line that is known.
         var start: Version { chain.first?.previous ?? position.version }
@@ -62,42 +68,99 @@ enum Reconciliation {
             return wasDeleted || theirs.epoch < ours.position.epoch
                 ? .yield : .restore(replacing: theirs)
         }
-        if theirs == ours.position, !ours.hasLocalEntries { return .inStep }
-        return .compareLogs(after: theirs.version == ours.base ? ours.base : ours.start)
+        let isSameEntry = ours.lastID.isEmpty || stored.lastID.isEmpty || ours.lastID == stored.lastID
+        if theirs == ours.position, isSameEntry, !ours.hasLocalEntries, ours.loose.isEmpty {
+            return .inStep
+        }
+        return .compareLogs(after: ours.start)
     }
 
-    /// `log`: the shared store's, from the version on that `compare` asked for, or from where it
-    /// begins.
-    static func compare(_ ours: Ours, with log: StoredLog) -> Plan {
-        let theirIDs = Set(log.entries.map(\.entry.id))
+    /// - Parameters:
+    ///   - log: The shared store's, from the version on that `compare` asked for, or from where it
+    ///     begins.
+    ///   - lastID: The id of the entry at its head; empty if unknown.
+    static func compare(_ ours: Ours, with log: StoredLog, lastID: String = "") -> Plan {
+        let theirVersions = Dictionary(
+            log.entries.map { ($0.entry.id, $0.version) }, uniquingKeysWith: max)
+        let theirIDs = Set(theirVersions.keys)
         let head = RoomPosition(epoch: ours.position.epoch, version: log.head)
-        guard let parting = lastCommonVersion(ours, log) else {
+        let known = theirIDs.union(ours.chain.map(\.entry.id))
+        let loose = ours.loose.filter {
+            $0.version > log.start && !known.contains($0.entry.id)
+        }
+        guard let parting = lastCommonVersion(ours, log, lastID) else {
             if log.head < ours.start { return .restore(replacing: head) }
-            let missing = ours.chain.filter {
-                ($0.version > log.start || $0.version > ours.base) && !theirIDs.contains($0.entry.id)
+            // Whether the store's checkpoint has what it had acknowledged to us cannot be seen. What
+            // it has loses against itself in a merge; memberships do not, and are left out.
+            let uncertain = ours.chain.filter {
+                $0.version > log.start || $0.version > ours.base || !$0.entry.change.isMembership
             }
-            let isBehind = log.start > ours.position.version && !ours.hasLocalEntries
-            return isBehind ? .follow(head: log.head) : .merge(missing: missing, head: log.head)
+            let missing = lacking(uncertain, theirVersions) + loose
+            return missing.isEmpty && log.head > ours.position.version
+                ? .follow(head: log.head) : .merge(missing: missing, head: log.head)
         }
         let mine = ours.chain.filter { $0.version > parting }
         let theirs = log.entries.filter { $0.version > parting }
-        if mine.isEmpty { return theirs.isEmpty ? .inStep : .follow(head: log.head) }
-        if theirs.isEmpty, !(ours.isFenced && mine.contains { $0.entry.change.isMembership }) {
-            return .append(mine, at: head)
+        if mine.isEmpty, loose.isEmpty {
+            return theirs.isEmpty ? .inStep : .follow(head: log.head)
         }
-        return .merge(
-            missing: mine.filter { !theirIDs.contains($0.entry.id) }, head: log.head)
+        let isOutdated = ours.isFenced && mine.contains { $0.entry.change.isMembership }
+        if theirs.isEmpty, !mine.isEmpty, !isOutdated { return .append(mine, at: head) }
+        let missing = lacking(mine, theirVersions)
+        return .merge(missing: missing + loose, head: log.head)
     }
 
-    private static func lastCommonVersion(_ ours: Ours, _ log: StoredLog) -> Version? {
-        let mine = Dictionary(ours.chain.map { ($0.version, $0.entry.id) }) { $1 }
-        for entry in log.entries.reversed() {
-            if mine[entry.version] == entry.entry.id || entry.version == ours.start {
-                return entry.version
+    /// Those of our entries that the other side does not know. One of ours that it does know may
+    /// have been carried out there late, above what followed it here; so what follows it on the
+    /// same part of the scene counts as later than that.
+    private static func lacking(
+        _ ours: [VersionedEntry], _ theirs: [String: Version]
+    ) -> [VersionedEntry] {
+        var floors: [String: Version] = [:]
+        return ours.compactMap { entry in
+            guard case .edited(let edit, _) = entry.entry.change else {
+                return theirs[entry.entry.id] == nil ? entry : nil
             }
+            let floor = floors[edit.target] ?? 0
+            if let version = theirs[entry.entry.id] {
+                floors[edit.target] = max(floor, version)
+                return nil
+            }
+            var raised = entry
+            raised.version = max(entry.version, floor + 1)
+            if floor > 0 { floors[edit.target] = raised.version }
+            return raised
         }
-        let isOnOurLine = mine[log.start] != nil || log.start == ours.start
-        return isOnOurLine ? log.start : nil
+    }
+
+    /// Up to where both sides have the same entries, one after the other; nil if no version is known
+    /// to be on both lines. That the other log begins at a number of ours is not enough: it must be
+    /// seen to go on like ours.
+    private static func lastCommonVersion(
+        _ ours: Ours, _ log: StoredLog, _ lastID: String
+    ) -> Version? {
+        var mine = ours.chain[...]
+        var theirs = log.entries[...]
+        if let index = mine.firstIndex(where: { $0.version == log.start }) {
+            let isSame =
+                theirs.isEmpty
+                ? lastID.isEmpty || lastID == mine[index].entry.id
+                : mine[(index + 1)...].first?.entry.id == theirs.first?.entry.id
+            guard isSame else { return nil }
+            mine = mine[(index + 1)...]
+        } else if let index = theirs.firstIndex(where: { $0.version == ours.start }) {
+            theirs = theirs[(index + 1)...]
+        } else if log.start != ours.start {
+            return nil
+        }
+        var common = max(log.start, ours.start)
+        for (left, right) in zip(mine, theirs) {
+            guard left.version == right.version, left.previous == right.previous,
+                left.entry.id == right.entry.id
+            else { break }
+            common = left.version
+        }
+        return common
     }
 
     // MARK: Deletions
@@ -132,6 +195,45 @@ extension RoomEntry.Change {
         switch self {
         case .joined, .left, .renamed, .hostHandedOver: true
         case .created, .edited, .uploaded, .deleted: false
+        }
+    }
+}
+
+// For the log: ids instead of bodies.
+extension Reconciliation.Ours: CustomStringConvertible {
+    var description: String {
+        "at \(position.version), base \(base), from \(start) \(chain.suffix(20).ids)"
+            + (loose.isEmpty ? "" : ", loose \(loose.ids)") + (isFenced ? ", fenced" : "")
+    }
+}
+
+extension Reconciliation.Plan: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .inStep: "in step"
+        case .follow(let head): "follow to \(head)"
+        case .append(let entries, let head): "append \(entries.ids) at \(head.version)"
+        case .restore(let replaced): "restore over \(replaced.version)"
+        case .merge(let missing, let head): "merge \(missing.ids) into \(head)"
+        }
+    }
+}
+
+extension Collection<VersionedEntry> {
+    fileprivate var ids: String { map(\.entry.id).joined(separator: " ") }
+}
+
+extension SceneEdit {
+    /// The part of the scene that the edit is about.
+    fileprivate var target: String {
+        switch self {
+        case .objectUpdate(let uuid, _, _), .objectRemoval(let uuid): "object \(uuid)"
+        case .scriptAdded(let uuid, _), .scriptChanged(let uuid, _), .scriptRemoved(let uuid, _):
+            "scripts \(uuid)"
+        case .material(let uuid, _): "material \(uuid)"
+        case .background: "background"
+        case .fog: "fog"
+        case .replace: "scene"
         }
     }
 }

@@ -43,4 +43,12 @@ struct RoomTail: Sendable {
         }
         return chain.reversed()
     }
+
+    /// What lies beyond `version`, in order: entries that the follower could not fold yet because
+    /// one before them is missing, or that are on their way to it.
+    func beyond(_ version: Version) -> [VersionedEntry] {
+        var known: [Version: VersionedEntry] = [:]
+        for entry in entries[head...] where entry.version > version { known[entry.version] = entry }
+        return known.values.sorted { $0.version < $1.version }
+    }
 }

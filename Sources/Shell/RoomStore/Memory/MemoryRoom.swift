@@ -7,6 +7,7 @@ import Rooms
 struct MemoryRoom: Sendable {
     let epoch: Version
     private(set) var head: Version
+    private(set) var lastID: String
     private(set) var log: [VersionedEntry]
     private(set) var checkpoint: RoomCheckpoint?
     var summary: RoomSummary
@@ -15,6 +16,7 @@ struct MemoryRoom: Sendable {
         self.epoch = epoch
         self.summary = summary
         head = 0
+        lastID = ""
         log = []
         append(entries, from: epoch)
         setSummary(summary)
@@ -23,6 +25,7 @@ struct MemoryRoom: Sendable {
     init(_ image: RoomImage) {
         epoch = image.epoch
         head = image.head
+        lastID = image.lastID
         log = image.log
         checkpoint = image.checkpoint
         summary = image.summary
@@ -44,12 +47,14 @@ struct MemoryRoom: Sendable {
             return VersionedEntry(version: version, previous: head, entry: entry)
         }
         log += added
+        lastID = entries.last?.id ?? lastID
         return added
     }
 
     mutating func append(_ entries: [VersionedEntry]) {
         log += entries
         head = entries.last?.version ?? head
+        lastID = entries.last?.entry.id ?? lastID
     }
 
     /// Everything of the log after `version`.

@@ -98,7 +98,7 @@ package struct MemoryRooms: Sendable {
     func head(of room: String) -> StoredHead {
         StoredHead(
             position: rooms[room].map { RoomPosition(epoch: $0.epoch, version: $0.head) },
-            deletedEpoch: deletions[room] ?? 0)
+            lastID: rooms[room]?.lastID ?? "", deletedEpoch: deletions[room] ?? 0)
     }
 
     func log(of room: String, epoch: Version, after version: Version) -> StoredLog? {
@@ -111,7 +111,7 @@ package struct MemoryRooms: Sendable {
     mutating func append(
         _ entries: [VersionedEntry], to room: String, at head: RoomPosition, summary: RoomSummary
     ) -> ConditionalOutcome {
-        guard self.head(of: room).position == head else { return .conflict }
+        guard self.head(of: room).position == head, rooms[room] != nil else { return .conflict }
         rooms[room]?.append(entries)
         rooms[room]?.setSummary(summary)
         return .done

@@ -21,11 +21,13 @@ extension RedisRoomStore {
         while !fields.isAtEnd {
             let epoch = try fields.optionalVersion()
             let version = try fields.optionalVersion()
+            let lastID = try fields.next().string
             let deleted = try fields.optionalVersion() ?? 0
             let position = epoch.flatMap { epoch in
                 version.map { RoomPosition(epoch: epoch, version: $0) }
             }
-            heads.append(StoredHead(position: position, deletedEpoch: deleted))
+            heads.append(
+                StoredHead(position: position, lastID: lastID ?? "", deletedEpoch: deleted))
         }
         return heads
     }
@@ -43,7 +45,7 @@ extension RedisRoomStore {
         var arguments: [RESPArgument] = [
             .version(head.epoch), .version(head.version), .version(last), .text(room),
             RESPArgument(summary.encoded(at: RoomPosition(epoch: head.epoch, version: last))),
-            .text(RedisKeys.notices(room)), .text(storeID),
+            .text(RedisKeys.notices(room)), .text(storeID), .text(entries.last?.entry.id ?? ""),
         ]
         arguments += entries.flatMap(\.arguments)
         return run(
@@ -68,7 +70,7 @@ extension RedisRoomStore {
             replacing.map { .version($0.version) } ?? "",
             .text(room), RESPArgument(image.summary.encoded(at: position)),
             .text(RedisKeys.notices(room)), .text(storeID), RESPArgument(limits.deletionSeconds),
-            RESPArgument(bytesAfter), RESPArgument(bytesBehind),
+            RESPArgument(bytesAfter), RESPArgument(bytesBehind), .text(image.lastID),
         ]
         for (entry, body) in bodies {
             arguments += [.version(entry.version), .version(entry.previous), RESPArgument(body)]

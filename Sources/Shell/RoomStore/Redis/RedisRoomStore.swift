@@ -16,6 +16,8 @@ package final class RedisRoomStore: SharedRoomStore {
     private let logger: Logger
     /// Tells own notices from others'.
     let storeID: String
+    /// Counts the connections given up; see `bar`.
+    let generation = NIOLockedValueBox(0)
     private let followers = NIOLockedValueBox<[String: any RoomFollower]>([:])
 
     package init(
@@ -27,6 +29,9 @@ package final class RedisRoomStore: SharedRoomStore {
         self.limits = limits
         self.logger = logger
         storeID = String(UInt64.random(in: .min ... .max), radix: 16)
+        client.onStateChange { [generation] state in
+            if case .down = state { generation.withLockedValue { $0 += 1 } }
+        }
     }
 
     // MARK: Writing
@@ -37,6 +42,7 @@ package final class RedisRoomStore: SharedRoomStore {
         var arguments: [RESPArgument] = [
             .version(request.proposed), .text(room), .bytes(summary.beforeEpoch),
             .bytes(summary.afterVersion), .text(RedisKeys.notices(room)), .text(storeID),
+            .text(request.entries.last?.id ?? ""),
         ]
         arguments += request.entries.map { .bytes($0.encoded[...]) }
         return run(
@@ -69,15 +75,22 @@ package final class RedisRoomStore: SharedRoomStore {
             .text("\(batch.epoch) \(storeID)"),
             .text(isInline ? bodies.map { "\($0.count)" }.joined(separator: ",") : ""),
             .text(room), .bytes(summary.beforeVersion), .bytes(summary.afterVersion),
+            .text(batch.entries.last?.id ?? ""),
         ]
+        arguments.append(RESPArgument(generation.withLockedValue { $0 }))
         arguments += bodies.map { .bytes($0[...]) }
-        return run(
-            .commit,
-            keys: [
+        let (keys, all) = (
+            [
                 RedisKeys.head(room), RedisKeys.log(room), RedisKeys.rooms,
                 RedisKeys.fence(batch.origin),
             ], arguments
-        ) { try Self.outcome($0) }
+        )
+        let attempt: @Sendable () -> EventLoopFuture<CommitOutcome?> = {
+            self.run(.commit, keys: keys, all) { reply in
+                reply.string == "HELD" ? nil : try Self.outcome(reply)
+            }
+        }
+        return runUnheld(attempt, room)
     }
 
     package func delete(_ batch: CommitBatch) -> EventLoopFuture<CommitOutcome> {

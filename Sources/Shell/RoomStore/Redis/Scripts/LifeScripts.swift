@@ -6,7 +6,8 @@ extension RedisScript {
     /// Makes a room unless there is one, and removes what an earlier one left.
     ///
     /// Keys: head, log, rooms, fence, checkpoint, deleted. Arguments: proposed, room, summary up to
-    /// the epoch, summary after the version, channel, store id, then the entries.
+    /// the epoch, summary after the version, channel, store id, id of the last entry, then the
+    /// entries.
     ///
     /// Answers the epoch, or `FENCED`, `EXISTS`.
     static let create = RedisScript(
@@ -21,14 +22,14 @@ extension RedisScript {
         call('HSET', KEYS[1], 'v', epoch, 'epoch', epoch, 'cp', 0, 'lb', 0, 'kb', 0)
         call('DEL', KEYS[2], KEYS[5])
         local before, bytes = '0', 0
-        for i = 7, #arg do
+        for i = 8, #arg do
             local at = format('%.0f', version)
             call('XADD', KEYS[2], at .. '-0', 'p', before, 'e', arg[i])
             before = at
             bytes = bytes + #arg[i]
             version = version + 1
         end
-        call('HSET', KEYS[1], 'v', before, 'lb', bytes)
+        call('HSET', KEYS[1], 'v', before, 'lb', bytes, 'id', arg[7])
         call('HSET', KEYS[3], arg[2], arg[3] .. epoch .. ',"version":' .. before .. arg[4])
         call('PUBLISH', arg[5], 'h ' .. epoch .. ' ' .. arg[6] .. ' ' .. before .. '\\n')
         return epoch
@@ -63,8 +64,8 @@ extension RedisScript {
     ///
     /// Keys: head, log, rooms, checkpoint, deleted. Arguments: epoch, head, checkpoint version,
     /// checkpoint, expected epoch and expected head (empty for none), room, summary, channel,
-    /// store id, seconds to remember, bytes after the checkpoint, bytes before it, then for each
-    /// entry version, previous, entry.
+    /// store id, seconds to remember, bytes after the checkpoint, bytes before it, id of the last
+    /// entry (empty if unknown), then for each entry version, previous, entry.
     ///
     /// Answers `DONE`, `CONFLICT` or `DELETED`.
     static let restore = RedisScript(
@@ -77,8 +78,8 @@ extension RedisScript {
         call('SET', KEYS[4], arg[4])
         call('DEL', KEYS[1], KEYS[2])
         call('HSET', KEYS[1], 'v', arg[2], 'epoch', arg[1], 'cp', arg[3], 'lb', arg[12],
-            'kb', arg[13])
-        for i = 14, #arg, 3 do
+            'kb', arg[13], 'id', arg[14])
+        for i = 15, #arg, 3 do
             call('XADD', KEYS[2], arg[i] .. '-0', 'p', arg[i + 1], 'e', arg[i + 2])
         end
         call('HSET', KEYS[3], arg[7], arg[8])
@@ -95,7 +96,7 @@ extension RedisScript {
     /// Continues a log with entries that have versions already.
     ///
     /// Keys: head, log, rooms. Arguments: epoch, expected head, new head, room, summary, channel,
-    /// store id, then for each entry version, previous, entry.
+    /// store id, id of the last entry, then for each entry version, previous, entry.
     ///
     /// Answers `DONE` or `CONFLICT`.
     static let append = RedisScript(
@@ -104,11 +105,11 @@ extension RedisScript {
         local head = call('HMGET', KEYS[1], 'v', 'epoch', 'lb')
         if head[1] ~= arg[2] or head[2] ~= arg[1] then return 'CONFLICT' end
         local bytes = tonumber(head[3])
-        for i = 8, #arg, 3 do
+        for i = 9, #arg, 3 do
             call('XADD', KEYS[2], arg[i] .. '-0', 'p', arg[i + 1], 'e', arg[i + 2])
             bytes = bytes + #arg[i + 2]
         end
-        call('HSET', KEYS[1], 'v', arg[3], 'lb', bytes)
+        call('HSET', KEYS[1], 'v', arg[3], 'lb', bytes, 'id', arg[8])
         call('HSET', KEYS[3], arg[4], arg[5])
         call('PUBLISH', arg[6], 'h ' .. arg[1] .. ' ' .. arg[7] .. ' ' .. arg[3] .. '\\n')
         return 'DONE'

@@ -86,14 +86,15 @@ extension RedisScript {
 
     /// Where rooms stand. Keys: head and deleted of each room.
     ///
-    /// Answers `epoch, head, deleted epoch` for each, nil for what is not there.
+    /// Answers `epoch, head, id of the last entry, deleted epoch` for each, nil for what is not there.
     static let heads = RedisScript(
         """
         local reply = {}
         for i = 1, #KEYS, 2 do
-            local head = redis.call('HMGET', KEYS[i], 'epoch', 'v')
+            local head = redis.call('HMGET', KEYS[i], 'epoch', 'v', 'id')
             reply[#reply + 1] = head[1]
             reply[#reply + 1] = head[2]
+            reply[#reply + 1] = head[3]
             reply[#reply + 1] = redis.call('GET', KEYS[i + 1])
         end
         return reply

@@ -1,0 +1,172 @@
+import JSON
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+
+@testable import SocketIOServer
+
+/// The transport of a test's client: keeps what the server sends.
+final class TestSession: EngineSession, Sendable {
+    let id = "engine"
+    let eventLoop: any EventLoop
+    let request: HandshakeRequest
+    let transportName = "websocket"
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        var sent: [String] = []
+        var closed: EngineCloseReason?
+        var delegate: (any EngineSessionDelegate)?
+    }
+
+    init(_ eventLoop: any EventLoop, address: String, cookie: String?) {
+        self.eventLoop = eventLoop
+        var headers = HTTPHeaders()
+        if let cookie { headers.add(name: "cookie", value: "tandem_resume=\(cookie)") }
+        request = HandshakeRequest(
+            method: .GET, path: "/socket.io/", query: [], headers: headers,
+            remoteAddress: address, peerAddress: address, isWebSocket: true)
+    }
+
+    var closed: EngineCloseReason? { state.withLockedValue { $0.closed } }
+    var isOpen: Bool { closed == nil }
+    var bufferedBytes: Int { 0 }
+
+    var delegate: (any EngineSessionDelegate)? {
+        get { state.withLockedValue { $0.delegate } }
+        set { state.withLockedValue { $0.delegate = newValue } }
+    }
+
+    func takeSent() -> [String] {
+        state.withLockedValue { state in
+            defer { state.sent = [] }
+            return state.sent
+        }
+    }
+
+    func send(_ message: EngineMessage) {
+        if case .text(let buffer) = message { record(String(buffer: buffer)) }
+    }
+
+    func send(_ broadcast: PreparedMessage) { record(String(buffer: broadcast.text)) }
+
+    private func record(_ text: String) {
+        eventLoop.preconditionInEventLoop()
+        state.withLockedValue { if $0.closed == nil { $0.sent.append(text) } }
+    }
+
+    func close(_ reason: EngineCloseReason) {
+        eventLoop.preconditionInEventLoop()
+        let delegate = state.withLockedValue { state -> (any EngineSessionDelegate)? in
+            guard state.closed == nil else { return nil }
+            state.closed = reason
+            defer { state.delegate = nil }
+            return state.delegate
+        }
+        delegate?.engineSession(self, closed: reason)
+    }
+}
+
+/// A browser, as the server sees it.
+final class TestClient {
+    /// An event from the server, or an answer to an ack callback, then named `ack 7`.
+    struct Message: CustomStringConvertible {
+        let name: String
+        let payload: JSONText
+
+        var description: String { "\(name) \(payload.text)" }
+    }
+
+    let session: TestSession
+    let loop: ManualLoop
+    private(set) var id = ""
+    private var unread: [Message] = []
+    private var nextAck = 0
+
+    init(_ session: TestSession, on loop: ManualLoop) {
+        self.session = session
+        self.loop = loop
+    }
+
+    var isConnected: Bool { session.isOpen }
+
+    /// Sends an event. The server has not looked at it further than its loop's present turn.
+    func emit(_ event: ClientEventName, _ payload: String? = nil) {
+        send("2[\"\(event)\"\(payload.map { ",\($0)" } ?? "")]")
+    }
+
+    /// As `emit`, with an ack callback; the answer is then a message of the name given back.
+    func call(_ event: ClientEventName, _ payload: String? = nil) -> String {
+        nextAck += 1
+        send("2\(nextAck)[\"\(event)\"\(payload.map { ",\($0)" } ?? "")]")
+        return "ack \(nextAck)"
+    }
+
+    typealias ClientEventName = String
+
+    func send(_ packet: String) {
+        loop.perform { session.delegate?.engineSession(session, received: Array(packet.utf8)[...]) }
+    }
+
+    func discard(_ byteCount: Int, prefix: String) {
+        loop.perform {
+            session.delegate?.engineSession(
+                session, discardedMessageOf: byteCount, prefix: Array(prefix.utf8)[...])
+        }
+    }
+
+    /// The connection breaks.
+    func vanish() {
+        loop.perform { session.close(.transportClose) }
+    }
+
+    // MARK: What came
+
+    /// Everything since the last call.
+    func take() -> [Message] {
+        read()
+        defer { unread = [] }
+        return unread
+    }
+
+    /// Names of everything since the last call.
+    func takeNames() -> [String] { take().map(\.name) }
+
+    /// The first message of that name; it and all before it are read.
+    func next(_ name: String) -> JSONText? {
+        read()
+        guard let index = unread.firstIndex(where: { $0.name == name }) else { return nil }
+        defer { unread.removeFirst(index + 1) }
+        return unread[index].payload
+    }
+
+    func skip() { _ = take() }
+
+    private func read() {
+        for text in session.takeSent() {
+            let bytes = Array(text.utf8)
+            guard let start = bytes.firstIndex(where: { $0 == 0x5b || $0 == 0x7b }) else {
+                continue
+            }
+            let body = JSONText(unchecked: bytes[start...])
+            let elements = body.elements
+            switch bytes.first {
+            case UInt8(ascii: "0"): id = body["sid"]?.string ?? ""
+            case UInt8(ascii: "2"):
+                unread.append(
+                    Message(
+                        name: elements[0].string ?? "",
+                        payload: elements.count > 1 ? elements[1] : .null))
+            case UInt8(ascii: "3"):
+                let number = String(decoding: bytes[1..<start], as: UTF8.self)
+                unread.append(Message(name: "ack \(number)", payload: elements[0]))
+            default:
+                unread.append(Message(name: "packet", payload: body))
+            }
+        }
+    }
+
+    /// Reads the answer to CONNECT.
+    func readConnected() { read() }
+}
