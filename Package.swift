@@ -77,7 +77,9 @@ targets += [
         ] + nio,
         path: "Sources/App/tandem"),
     .testTarget(
-        name: "tandemTests", dependencies: ["tandem", "TestKit"], path: "Tests/tandemTests"),
+        name: "tandemTests",
+        dependencies: ["tandem", "TestKit", "Cluster", "Redis", "SocketIOServer"],
+        path: "Tests/tandemTests"),
 ]
 
 for target in targets where target.type != .system {

@@ -287,6 +287,7 @@ import Testing
 
     @Test func holdersWithoutALeaseAreGoneAfterTheLeaseTime() throws {
         let (world, leases) = try started()
+        world.service.stop()
         world.advance(.seconds(1))
         let holders: Set = [World.otherIncarnation, world.identity.incarnation]
         #expect(world.cluster.gone(among: holders) == [])

@@ -165,7 +165,8 @@ import Testing
         let host = try world.host()
         let cookie = String(repeating: "d", count: 32)
         try world.joinElsewhere("old", credential: ResumeCookie.credential(of: cookie))
-        world.advance(.seconds(6))
+        world.advance(.seconds(9))
+        #expect(world.cluster.isKnownGone(World.otherIncarnation))
         host.skip()
         let back = try world.guest(cookie: cookie)
         world.advance(.seconds(10))
@@ -225,4 +226,3 @@ extension Lease {
             isReady: isReady, isDraining: isDraining, clock: clock, rooms: 3, users: 4)
     }
 }
-

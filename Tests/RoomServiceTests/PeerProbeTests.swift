@@ -1,6 +1,5 @@
 import Cluster
 import Foundation
-import HashRing
 import NIOCore
 import NIOHTTP1
 import NIOPosix

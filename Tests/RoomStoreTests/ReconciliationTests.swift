@@ -150,7 +150,8 @@ struct ReconciliationTests {
     @Test("merges what is the same number, or the same entry behind another")
     func sameNumber() {
         #expect(
-            Reconciliation.compare(ours("11 12 13", after: 10), with: log("11 12:x 13:y", after: 10))
+            Reconciliation.compare(
+                ours("11 12 13", after: 10), with: log("11 12:x 13:y", after: 10))
                 == .merge(missing: chain("12 13", after: 11), head: 13))
         // 12 never came; 13 was put behind 11 here.
         #expect(

@@ -48,7 +48,6 @@ final class Replica: RoomFollower, @unchecked Sendable {
     }
 
     // MARK: What tests see
-    var debug: String { "q\(queue.count) c\(isCommitting) r\(isReading) l\(isReloading) a\(sequencer.applied) h\(sequencer.heardOf) e\(hasEnded) w\(waiting.count)" }
 
     struct View: Sendable {
         var state: RoomState?

@@ -66,9 +66,12 @@ struct RoomStoreSuite {
                 #expect(
                     read
                         == .entries([
-                            VersionedEntry(version: 7_000, previous: epoch, entry: Fixture.entry("a")),
-                            VersionedEntry(version: 7_001, previous: 7_000, entry: Fixture.entry("b")),
-                            VersionedEntry(version: 7_002, previous: 7_001, entry: Fixture.entry("c")),
+                            VersionedEntry(
+                                version: 7_000, previous: epoch, entry: Fixture.entry("a")),
+                            VersionedEntry(
+                                version: 7_001, previous: 7_000, entry: Fixture.entry("b")),
+                            VersionedEntry(
+                                version: 7_002, previous: 7_001, entry: Fixture.entry("c")),
                         ]))
                 let summary = try #require(try await store.summaries().value().first)
                 #expect(summary.version == 7_002)
@@ -139,7 +142,8 @@ struct RoomStoreSuite {
                     try await replica.view().hasEnded
                 }
                 let again = try await store.create(
-                    try Fixture.creation(id: "again", proposed: 1)).value().epoch
+                    try Fixture.creation(id: "again", proposed: 1)
+                ).value().epoch
                 #expect(again > epoch, "an epoch never comes twice")
                 let late = Fixture.batch(epoch: epoch, [Fixture.entry("late")], expected: epoch)
                 #expect(try await store.commit(late).value() == .noRoom)

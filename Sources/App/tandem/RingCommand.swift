@@ -33,7 +33,7 @@ struct RingCommand: ParsableCommand {
         for id in ids { print(report.line(for: id)) }
         guard let idsFrom else { return }
         let text = try Self.read(idsFrom)
-        for id in text.split(separator: "\n") { print(report.line(for: String(id))) }
+        for id in text.split(whereSeparator: \.isNewline) { print(report.line(for: String(id))) }
     }
 
     private static func read(_ path: String) throws -> String {

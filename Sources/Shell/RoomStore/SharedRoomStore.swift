@@ -13,8 +13,10 @@ package protocol SharedRoomStore: RoomStore {
         -> EventLoopFuture<StoredLog?>
     func isFenced(_ incarnation: String) -> EventLoopFuture<Bool>
     /// Continues a log with entries that have versions already.
-    func append(_ entries: [VersionedEntry], to room: String, at head: RoomPosition,
-        summary: RoomSummary) -> EventLoopFuture<ConditionalOutcome>
+    func append(
+        _ entries: [VersionedEntry], to room: String, at head: RoomPosition,
+        summary: RoomSummary
+    ) -> EventLoopFuture<ConditionalOutcome>
     /// Puts a room in the place of what is stored: nothing (nil), or a room that stands at
     /// `replacing`. Followers of a replaced room of another epoch hear of its deletion.
     func restore(_ image: RoomImage, replacing: RoomPosition?)

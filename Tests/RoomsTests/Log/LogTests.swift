@@ -1,8 +1,7 @@
 import JSON
+import Rooms
 import TestKit
 import Testing
-
-import Rooms
 
 @Suite("The hold-back queue")
 struct EntrySequencerTests {
@@ -196,7 +195,9 @@ struct RoomRulesTests {
         for id in ["abc", "Sala_Grande-01", String(repeating: "x", count: 50)] {
             #expect(RoomRules.isValidRoomID(id))
         }
-        for id in ["", "ab", String(repeating: "x", count: 51), "a b c", "sala:1", "añb", "a\nb", "*"] {
+        for id in [
+            "", "ab", String(repeating: "x", count: 51), "a b c", "sala:1", "añb", "a\nb", "*",
+        ] {
             #expect(!RoomRules.isValidRoomID(id))
         }
     }

@@ -1,6 +1,5 @@
-import Testing
-
 import Rooms
+import Testing
 
 @Suite("Who is in a room, and who is host")
 struct MembershipTests {

@@ -1,5 +1,4 @@
 import JSON
-
 import Rooms
 
 /// Builds a room by committing what operations decide, as an instance does.

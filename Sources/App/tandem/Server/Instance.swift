@@ -77,8 +77,9 @@ final class Instance: Sendable {
         storage.start()
         rooms.start()
         cluster.onInstanceIDTaken { [weak self] in self?.instanceIDTaken() }
-        cluster.start { [weak self] in self?.report ?? .gone }
         let address = try await server.start()
+        // Not before the port is ours: a lease stands for somebody who can be reached.
+        cluster.start { [weak self] in self?.report ?? .gone }
         state.withLockedValue { $0.isListening = true }
         logger.notice(
             "listening",

@@ -50,6 +50,7 @@ final class TandemServer: Service {
         let ended = try await Self.firstOf(
             { try await gracefulShutdown() }, { try await instance.waitForRefusal() })
         if let refusal = ended {
+            try? await instance.cluster.leave().get()
             await instance.stop()
             throw StartFailure(description: refusal, exitCode: 2)
         }

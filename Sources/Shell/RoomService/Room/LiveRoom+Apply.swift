@@ -166,7 +166,8 @@ extension LiveRoom {
     // MARK: Edits
 
     private func deliver(_ edit: SceneEdit, by author: String, _ entry: VersionedEntry) {
-        guard !links.isEmpty else { return }
+        let isAlone = links.count == 1 && links[author] != nil && apart.isEmpty
+        guard !links.isEmpty, !isAlone else { return }
         let (name, payload) = EditEvents.delivery(
             of: edit, by: author, authorName: control.members[author]?.name, entry)
         let event = prepare(name, payload)

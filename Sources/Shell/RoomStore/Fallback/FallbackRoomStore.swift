@@ -143,10 +143,11 @@ package final class FallbackRoomStore: RoomStore {
         }
         let confirmed = shared.follow(room, tap).flatMapError { error in
             // The subscription stays asked for; what it missed is looked up once it is there.
-            self.logger.debug("not following yet", metadata: ["room": "\(room)", "why": "\(error)"])
+            self.logger.debug(
+                "not following yet", metadata: ["room": "\(room)", "why": "\(error)"])
             return self.eventLoop.makeSucceededVoidFuture()
         }
-        return mayWait ? confirmed : answer { }
+        return mayWait ? confirmed : answer {}
     }
 
     package func unfollow(_ room: String) {

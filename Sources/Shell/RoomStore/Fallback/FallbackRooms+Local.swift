@@ -104,7 +104,8 @@ extension FallbackRooms {
         defer { put(record, for: room) }
         if record.local != nil { return record.mode == .local }
         guard record.mode != .reconciling else { return false }
-        let chain = record.epoch == checkpoint.epoch ? record.tail.chain(to: checkpoint.version) : []
+        let chain =
+            record.epoch == checkpoint.epoch ? record.tail.chain(to: checkpoint.version) : []
         let image = RoomImage(
             room: room, checkpoint: checkpoint, log: chain, summary: checkpoint.summary)
         memory.forget(room)
@@ -124,8 +125,9 @@ extension FallbackRooms {
         _ loose: [VersionedEntry], to room: String, _ record: inout Record
     ) {
         guard let stored = memory.room(room), !loose.isEmpty else { return }
+        let known = Set(stored.log.map(\.entry.id))
         var before = stored.head
-        let chained = loose.map { entry in
+        let chained = loose.filter { !known.contains($0.entry.id) }.map { entry in
             defer { before = entry.version }
             return VersionedEntry(version: entry.version, previous: before, entry: entry.entry)
         }
@@ -153,12 +155,22 @@ extension FallbackRooms {
 
     mutating func commitLocally(_ batch: CommitBatch) throws(RoomStoreError) -> CommitOutcome {
         guard hasLocalCopy(of: batch.room) else { return .noRoom }
+        if let first = recentEntry(batch.entries.first?.id, of: batch.room, after: batch.expected) {
+            // The shared store had taken it, and the follower has read it there.
+            return .committed(previous: first.previous, first: first.version, durable: false)
+        }
         let bytes = try admit(batch.entries)
         let (outcome, entries) = try memory.commit(batch, durable: false)
         guard !entries.isEmpty else { return outcome }
         records[batch.room]?.summary = memory.room(batch.room)?.summary
         count(entries.count, bytes, in: batch.room, origin: batch.origin)
         return outcome
+    }
+
+    private func recentEntry(
+        _ id: String?, of room: String, after version: Version
+    ) -> VersionedEntry? {
+        memory.room(room)?.entries(after: version).first { $0.entry.id == id }
     }
 
     mutating func createLocally(_ request: CreateRequest) throws(RoomStoreError) -> CreateOutcome {

@@ -68,7 +68,8 @@ enum Reconciliation {
             return wasDeleted || theirs.epoch < ours.position.epoch
                 ? .yield : .restore(replacing: theirs)
         }
-        let isSameEntry = ours.lastID.isEmpty || stored.lastID.isEmpty || ours.lastID == stored.lastID
+        let isSameEntry =
+            ours.lastID.isEmpty || stored.lastID.isEmpty || ours.lastID == stored.lastID
         if theirs == ours.position, isSameEntry, !ours.hasLocalEntries, ours.loose.isEmpty {
             return .inStep
         }

@@ -62,7 +62,9 @@ package final class MemoryRoomStore: SharedRoomStore {
         shared.state.withLockedValue { $0.rooms.fence(incarnation) }
     }
 
-    func room(_ name: String) -> MemoryRoom? { shared.state.withLockedValue { $0.rooms.room(name) } }
+    func room(_ name: String) -> MemoryRoom? {
+        shared.state.withLockedValue { $0.rooms.room(name) }
+    }
 
     func forget(_ room: String) { shared.state.withLockedValue { $0.rooms.forget(room) } }
 

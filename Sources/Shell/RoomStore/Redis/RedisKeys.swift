@@ -20,5 +20,7 @@ enum RedisKeys {
     /// Hash: incarnation → `Lease.encoded`.
     static let leases: RESPArgument = "tandem:leases"
     /// String with an expiry: this incarnation was declared dead.
-    static func fence(_ incarnation: String) -> RESPArgument { .text("tandem:fenced:\(incarnation)") }
+    static func fence(_ incarnation: String) -> RESPArgument {
+        .text("tandem:fenced:\(incarnation)")
+    }
 }

@@ -74,7 +74,9 @@ extension RESPValue {
 extension [UInt8] {
     fileprivate func hasSuffix(_ suffix: StaticString) -> Bool {
         let length = suffix.utf8CodeUnitCount
-        return suffix.withUTF8Buffer { count >= length && self[(count - length)...].elementsEqual($0) }
+        return suffix.withUTF8Buffer {
+            count >= length && self[(count - length)...].elementsEqual($0)
+        }
     }
 }
 

@@ -101,7 +101,8 @@ extension RedisRoomStore {
         client.send(["HVALS", RedisKeys.rooms], deadline: .bulk)
             .flatMapThrowing { reply in
                 try (reply.array ?? []).map { value in
-                    guard let bytes = value.bytes, let summary = try? RoomSummary(encoded: bytes[...])
+                    guard let bytes = value.bytes,
+                        let summary = try? RoomSummary(encoded: bytes[...])
                     else { throw RoomStoreError.corrupted("summary") }
                     return summary
                 }

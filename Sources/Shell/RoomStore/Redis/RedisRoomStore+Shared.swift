@@ -12,7 +12,9 @@ extension RedisRoomStore {
                 try Self.storedHeads($0)
             }
         }
-        return EventLoopFuture.whenAllSucceed(replies, on: client.eventLoop).map { $0.flatMap(\.self) }
+        return EventLoopFuture.whenAllSucceed(replies, on: client.eventLoop).map {
+            $0.flatMap(\.self)
+        }
     }
 
     private static func storedHeads(_ reply: RESPValue) throws(RoomStoreError) -> [StoredHead] {
