@@ -411,7 +411,10 @@ struct FallbackTests {
     func start() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         let line = FlakyStore(shared)
-        let store = FallbackRoomStore(shared: line, group: group, eventLoop: group.next())
+        var patient = RoomStoreLimits()
+        patient.startWait = .seconds(60)
+        let store = FallbackRoomStore(
+            shared: line, group: group, eventLoop: group.next(), limits: patient)
         let early = store.create(try Fixture.creation())
         try await Task.sleep(for: .milliseconds(50))
         #expect(try await shared.stored() == nil)
