@@ -35,8 +35,8 @@ enum Variable: String, CaseIterable {
         case .host: "address to listen on; default 0.0.0.0"
         case .port: "TCP port, 1 to 65535; default 3001"
         case .instanceID:
-            "name of this instance, unique in the cluster; default: the node of CLUSTER_NODES"
-                + " with this PORT, else server-1"
+            "name of this instance, unique in the cluster; default: the one node of CLUSTER_NODES"
+                + " with this PORT; without CLUSTER_NODES server-1"
         case .publicURL:
             "URL under which browsers reach this instance; default: its entry in CLUSTER_NODES,"
                 + " else http://localhost:PORT"
@@ -47,9 +47,9 @@ enum Variable: String, CaseIterable {
             "redis[s]://[user[:password]@]host[:port][/db]; default: none, embedded mode"
         case .redisHost: "instead of REDIS_URL: host; default: none"
         case .redisPort: "with REDIS_HOST: port; default 6379"
-        case .redisUsername: "with REDIS_HOST: ACL user; default: none"
-        case .redisPassword: "with REDIS_HOST: password; default: none"
-        case .redisDatabase: "with REDIS_HOST: database number; default 0"
+        case .redisUsername: "with REDIS_HOST or Sentinels: ACL user; default: none"
+        case .redisPassword: "with REDIS_HOST or Sentinels: password; default: none"
+        case .redisDatabase: "with REDIS_HOST or Sentinels: database number; default 0"
         case .redisSentinels:
             "Sentinels, [primary@]host:port,host:port…; default: none; primary name default"
                 + " mymaster"

@@ -56,9 +56,9 @@ extension LiveRoom {
             flight.results.append(decision.immediateResult)
             if case .commit(let changes, let isConditional) = decision {
                 conditional = conditional || isConditional
-                for change in changes {
-                    let entry = RoomEntry(
-                        id: "\(pending.id).\(flight.entries.count)", change: change)
+                for (index, change) in changes.enumerated() {
+                    // Numbered within the operation: the same again when it is decided again.
+                    let entry = RoomEntry(id: "\(pending.id).\(index)", change: change)
                     flight.entries.append(entry)
                     let version = max(stamp, draft.version) + 1
                     draft.fold(
