@@ -116,7 +116,8 @@ start_time() {
 record_process() {
     local file=$1 pid=$2 start
     start=$(start_time "$pid") || return 1
-    printf '%s %s\n' "$pid" "$start" >"$file.new" && mv "$file.new" "$file"
+    # Starter and supervisor may record the same process at once.
+    printf '%s %s\n' "$pid" "$start" >"$file.$BASHPID" && mv "$file.$BASHPID" "$file"
 }
 
 # recorded_pid FILE: the pid, if exactly that process still lives.
