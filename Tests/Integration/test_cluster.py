@@ -326,18 +326,32 @@ async def test_ghosts_of_a_killed_instance_are_gone_within_15_seconds(clusters, 
     assert newcomer.user_names == ["New", "Watcher"]
 
 
+async def back_from_kill(people, url: str, room: str, dead: str, browser) -> RoomClient:
+    """Connects as the editor does: a redirect to the dead instance fails, and it comes back here.
+
+    That may happen once, while nobody has missed the instance yet (R21).
+    """
+    try:
+        return await people.room_client(url, browser=browser, room=room)
+    except ConnectRefused as refusal:
+        assert str(refusal) == f"REDIRECT:{dead}"
+    return await people.room_client(url, browser=browser, room=room)
+
+
+@pytest.mark.parametrize("owner", [0, 1], ids=["owned by the killed", "owned by the survivor"])
 async def test_a_host_returns_after_kill_9_as_host_without_password_and_without_a_double(
-    clusters, people, room
+    clusters, people, room, owner
 ):
     cluster = await clusters(instances=2)
     first, second = cluster.instances
+    room = await cluster.room_owned_by(cluster.instances[owner], room)
     browser = new_browser()
     host = await people.room_client(first.url, browser=browser)
     await host.create(room, "Ana", password="secreta", editor=creation_editor(box("A")))
     guest = await people.guest(second.url, room, "Ben", password="secreta")
     await guest.wait("users-list", where=lambda users: len(users) == 2)
     first.kill()
-    back = await people.room_client(second.url, browser=browser, room=room)
+    back = await back_from_kill(people, second.url, room, first.url, browser)
     answer = await back.join(room, "Ana", password=None)
     assert answer["isHost"] is True
     both = {back.sid, guest.sid}
