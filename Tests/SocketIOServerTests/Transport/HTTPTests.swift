@@ -225,8 +225,9 @@ import Testing
 
     @Test func connectionsAndSessionsAreBounded() async throws {
         var options = Self.options()
+        options.trustedProxies = []
         options.limits.maxConnections = 3
-        options.limits.maxConnectionsPerAddress = 1
+        options.limits.maxSessionsPerAddress = 1
         try await TestServer.run(options) { server in
             let first = try await server.openWebSocket()
             let second = try await server.connect()

@@ -44,9 +44,16 @@ final class RawClient {
     private var iterator: AsyncStream<ByteBuffer>.AsyncIterator
     private var buffer = ByteBuffer()
 
-    init(port: Int) async throws {
+    /// - Parameter receiveBuffer: bytes that the kernel takes for us before we read.
+    init(port: Int, receiveBuffer: Int? = nil) async throws {
         let (stream, continuation) = AsyncStream<ByteBuffer>.makeStream()
-        channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        var bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        if let receiveBuffer {
+            bootstrap = bootstrap.channelOption(
+                .socketOption(.so_rcvbuf), value: .init(receiveBuffer))
+        }
+        channel =
+            try await bootstrap
             .channelInitializer { $0.pipeline.addHandler(Collector(continuation)) }
             .connect(host: "127.0.0.1", port: port).get()
         iterator = stream.makeAsyncIterator()
@@ -63,6 +70,17 @@ final class RawClient {
 
     func resumeReading() async throws {
         try await channel.setOption(.autoRead, value: true).get()
+    }
+
+    /// Reads a little at a time.
+    func readSlowly(for time: Duration) async throws {
+        try await stopReading()
+        let end = ContinuousClock.now + time
+        while ContinuousClock.now < end {
+            channel.read()
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        try await resumeReading()
     }
 
     func send(_ bytes: some Sequence<UInt8>) {

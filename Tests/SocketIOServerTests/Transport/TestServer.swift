@@ -84,7 +84,9 @@ final class TestServer {
     func nextSession() async -> (any EngineSession)? { await sessions.next() }
     func nextSeen() async -> Seen? { await seen.next() }
 
-    func connect() async throws -> RawClient { try await RawClient(port: port) }
+    func connect(receiveBuffer: Int? = nil) async throws -> RawClient {
+        try await RawClient(port: port, receiveBuffer: receiveBuffer)
+    }
 
     /// An open WebSocket session, its open packet read.
     func openWebSocket() async throws -> RawClient {

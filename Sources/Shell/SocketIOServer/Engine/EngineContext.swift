@@ -9,7 +9,8 @@ final class EngineContext: Sendable {
     let options: ServerOptions
     let logger: Logger
     let onSession: @Sendable (any EngineSession) -> Void
-    let registry: SessionRegistry
+    let registry = SessionRegistry()
+    let addresses: AddressBook
     let validator: RequestValidator
     let sessionSettings: EngineSessionStateMachine.Settings
     let frameLimits: WebSocket.Limits
@@ -26,7 +27,7 @@ final class EngineContext: Sendable {
         self.logger = logger
         self.onSession = onSession
         let limits = options.limits
-        registry = SessionRegistry(maxPerAddress: limits.maxConnectionsPerAddress)
+        addresses = AddressBook(limits: limits)
         validator = RequestValidator(
             transports: Set(options.transports.map { $0 == .polling ? .polling : .webSocket }))
         sessionSettings = .init(
@@ -43,6 +44,11 @@ final class EngineContext: Sendable {
         loops = group.makeIterator().map {
             EngineLoop(eventLoop: $0, limits: limits, tick: tick, ledger: ledger)
         }
+    }
+
+    /// Whether an address is the operator's own, which has no limits of an address.
+    func isTrusted(_ address: String) -> Bool {
+        options.trustedProxies.contains { $0.contains(address) }
     }
 
     func loop(of eventLoop: any EventLoop) -> EngineLoop? {

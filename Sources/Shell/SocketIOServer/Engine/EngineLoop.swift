@@ -46,6 +46,8 @@ final class EngineLoop: @unchecked Sendable {
     /// Milliseconds of the monotonic clock.
     var now: Int64 { Self.clock() }
 
+    var nowMicroseconds: Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1000) }
+
     func start() {
         let tick = TimeAmount.milliseconds(wheel.tick)
         repeatedTask = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in

@@ -150,7 +150,12 @@ public final class EngineServer: Sendable {
         loop.opened(channel)
         guard count <= limits.maxConnections else {
             context.refusedConnections.wrappingIncrement(ordering: .relaxed)
-            try pipeline.addHandler(BusyHandler())
+            try pipeline.addHandler(BusyHandler(.serverIsFull))
+            return
+        }
+        guard takePlace(of: channel, context) else {
+            context.refusedConnections.wrappingIncrement(ordering: .relaxed)
+            try pipeline.addHandler(BusyHandler(.addressIsFull))
             return
         }
         var decoderLimits = NIOHTTPDecoderLimitConfiguration()
@@ -162,5 +167,15 @@ public final class EngineServer: Sendable {
         try pipeline.addHandler(
             ByteToMessageHandler(decoder), name: HTTPHandler.decoderName)
         try pipeline.addHandler(HTTPHandler(engine: context, loop: loop))
+    }
+
+    /// Counts the connection for its peer; false where that has its full number.
+    private static func takePlace(of channel: any Channel, _ context: EngineContext) -> Bool {
+        guard let peer = channel.remoteAddress?.ipAddress, !context.isTrusted(peer) else {
+            return true
+        }
+        guard context.addresses.connectionOpened(peer) else { return false }
+        channel.closeFuture.whenComplete { _ in context.addresses.connectionClosed(peer) }
+        return true
     }
 }

@@ -14,6 +14,9 @@ public struct HandshakeRequest: Sendable {
     public let peerAddress: String
     /// True where the peer is a trusted proxy and sent `X-Forwarded-For`.
     public let viaTrustedProxy: Bool
+    /// True where `remoteAddress` is itself one of the trusted proxies: no client came from beyond
+    /// it, or the proxy does not say which. The limits of an address do not count for it.
+    public let isTrustedAddress: Bool
     /// TLS up to here, or up to the trusted proxy.
     public let isSecure: Bool
     /// True where the session opens on a WebSocket, not by long polling.
@@ -25,7 +28,8 @@ public struct HandshakeRequest: Sendable {
     package init(
         method: HTTPMethod, path: String, query: [(name: String, value: String)],
         headers: HTTPHeaders, remoteAddress: String, peerAddress: String,
-        viaTrustedProxy: Bool = false, isSecure: Bool = false, isWebSocket: Bool
+        viaTrustedProxy: Bool = false, isTrustedAddress: Bool = false, isSecure: Bool = false,
+        isWebSocket: Bool
     ) {
         self.method = method
         self.path = path
@@ -34,6 +38,7 @@ public struct HandshakeRequest: Sendable {
         self.remoteAddress = remoteAddress
         self.peerAddress = peerAddress
         self.viaTrustedProxy = viaTrustedProxy
+        self.isTrustedAddress = isTrustedAddress
         self.isSecure = isSecure
         self.isWebSocket = isWebSocket
         freshToken = Self.randomToken()

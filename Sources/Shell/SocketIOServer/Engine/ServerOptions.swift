@@ -71,16 +71,34 @@ extension ServerOptions {
         public var maxPacketsPerPoll = 16
         /// TCP connections. Beyond: answered 503 and closed.
         public var maxConnections = 50_000
+        /// TCP connections of one peer address. Beyond: answered 429 and closed.
+        ///
+        /// This and the other limits of an address do not count for addresses of
+        /// `ServerOptions.trustedProxies`. An IPv6 address counts by its first 64 bits.
+        public var maxConnectionsPerAddress = 6_000
         /// Sessions of one client address (after trusted proxies). Beyond: 429.
-        public var maxConnectionsPerAddress = 20_000
+        public var maxSessionsPerAddress = 5_000
+        /// Sessions that one client address may open in a second on average, and at once.
+        /// Beyond: 429 with `retry-after`.
+        public var sessionsPerSecondPerAddress = 200
+        public var sessionBurstPerAddress = 1_000
+        /// Plain requests of one client address in a second on average, and at once. Beyond: 429
+        /// with `retry-after`.
+        public var requestsPerSecondPerAddress = 100
+        public var requestBurstPerAddress = 500
+        /// Client addresses remembered for these limits beyond those with something open.
+        /// Beyond: those that have their whole burst again are
+        /// forgotten.
+        public var rememberedAddresses = 10_000
         /// Bytes of a request's headers. Beyond: 431.
         public var maxHeaderBytes = 16 * 1024
         /// Bytes of a plain request's body. Beyond: 413.
         public var maxPlainBodyBytes = 1024 * 1024
         /// Pipelined requests waiting on one connection. Beyond: closed.
         public var maxPipelinedRequests = 16
-        /// Time for a whole request to arrive, and for an idle kept-alive connection. Beyond:
-        /// closed.
+        /// Time for a whole request to arrive (and a second more for each 16 KiB of its body), for
+        /// an idle kept-alive connection, and in which a slow reader must take some of a long
+        /// answer. Beyond: closed.
         public var httpIdleTimeout: Duration = .seconds(15)
         /// Time for a closing connection to take what is queued for it. Beyond: cut.
         public var closeTimeout: Duration = .seconds(3)

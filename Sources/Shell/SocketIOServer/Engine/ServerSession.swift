@@ -308,7 +308,9 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         hasEnded = true
         loop.metrics.openSessions -= 1
         if countsAsWebSocket { loop.metrics.openWebSocketSessions -= 1 }
-        context.registry.remove(self)
+        if context.registry.remove(self), !request.isTrustedAddress {
+            context.addresses.sessionClosed(request.remoteAddress)
+        }
         setBackedUp(false)
         dropQueue()
         webSocket = nil

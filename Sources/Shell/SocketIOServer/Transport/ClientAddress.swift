@@ -5,6 +5,8 @@ struct ClientAddress: Sendable {
     let remote: String
     let peer: String
     let viaTrustedProxy: Bool
+    /// Whether `remote` is itself trusted: nobody came from beyond it.
+    let isTrusted: Bool
     let isSecure: Bool
 
     /// - Parameter peer: the address at the other end of the connection.
@@ -14,6 +16,7 @@ struct ClientAddress: Sendable {
         let forwarded = headers[canonicalForm: "x-forwarded-for"]
         guard !forwarded.isEmpty, isTrusted(peer) else {
             remote = peer
+            self.isTrusted = isTrusted(peer)
             viaTrustedProxy = false
             isSecure = false
             return
@@ -21,7 +24,9 @@ struct ClientAddress: Sendable {
         // Each proxy appends whom it spoke to: the last one not trusted is the client. What
         // stands before it the client may have invented.
         let hops = forwarded.map(Self.withoutPort)
-        remote = hops.last { !isTrusted($0) } ?? hops[0]
+        let client = hops.last { !isTrusted($0) }
+        remote = client ?? hops[0]
+        self.isTrusted = client == nil
         viaTrustedProxy = true
         isSecure = headers.first(name: "x-forwarded-proto")?.lowercased() == "https"
     }

@@ -73,6 +73,19 @@ extension HTTPHandler {
     private func servePlain(_ request: IncomingRequest) {
         let exchange = request.exchange
         let logger = engine.logger
+        let address = request.address
+        guard
+            address.isTrusted
+                || engine.addresses.requestArrived(address.remote, at: loop.nowMicroseconds)
+        else {
+            loop.metrics.refusals += 1
+            exchange.respond(
+                .error(
+                    .tooManyRequests, code: "RATE_LIMITED",
+                    message: "Too many requests from this address, try again later",
+                    headers: ["retry-after": "1"]))
+            return
+        }
         engine.options.httpHandler(request.plain(on: loop.eventLoop)).whenComplete { result in
             switch result {
             case .success(let response): exchange.respond(response)
@@ -94,14 +107,30 @@ extension HTTPHandler {
                 status: .serviceUnavailable, code: RequestError.forbidden.rawValue,
                 message: "Server shutting down")
         }
-        guard engine.registry.reserve(request.remoteAddress) else {
-            return .refusal(
-                status: .tooManyRequests, code: RequestError.forbidden.rawValue,
-                message: "Too many connections from this address")
+        if let refusal = takePlace(of: request) {
+            let message =
+                switch refusal {
+                case .tooMany: "Too many connections from this address"
+                case .tooFast: "Too many new connections from this address, try again later"
+                }
+            var response = HTTPResponse.refusal(
+                status: .tooManyRequests, code: RequestError.forbidden.rawValue, message: message)
+            response.headers.replaceOrAdd(name: "retry-after", value: "1")
+            return response
         }
         guard case .refuse(let refusal) = engine.options.admission(request) else { return nil }
-        engine.registry.release(request.remoteAddress)
+        givePlaceBack(of: request)
         return .refusal(refusal)
+    }
+
+    private func takePlace(of request: HandshakeRequest) -> AddressBook.Refusal? {
+        guard !request.isTrustedAddress else { return nil }
+        return engine.addresses.sessionOpened(request.remoteAddress, at: loop.nowMicroseconds)
+    }
+
+    /// For a session that came to nothing.
+    private func givePlaceBack(of request: HandshakeRequest) {
+        if !request.isTrustedAddress { engine.addresses.sessionClosed(request.remoteAddress) }
     }
 
     private func openPolling(_ request: IncomingRequest) {
@@ -129,7 +158,7 @@ extension HTTPHandler {
         let handler = WebSocketHandler(session: session, loop: loop, context: engine)
         let headers = engine.options.handshakeHeaders(handshake)
         guard switchProtocol(upgrade, headers: headers, to: handler, context) else {
-            engine.registry.release(handshake.remoteAddress)
+            givePlaceBack(of: handshake)
             return
         }
         session.open(over: handler)

@@ -35,6 +35,8 @@ final class HTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, WheelTim
     private var waiting: [HTTPServerRequestPart] = []
     private var waitingBytes = 0
     private var isReadHeld = false
+    /// What of our answers the kernel had not taken when that was last looked at.
+    private var unsentBytes = Int.max
 
     init(engine: EngineContext, loop: EngineLoop) {
         self.engine = engine
@@ -52,6 +54,7 @@ final class HTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, WheelTim
 
     private func enter(_ phase: Phase) {
         self.phase = phase
+        unsentBytes = .max
         phaseBegan = loop.now
         loop.schedule(self, at: deadline)
     }
@@ -226,9 +229,21 @@ final class HTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, WheelTim
     func deadlinePassed(now: Int64) -> Int64? {
         guard let deadline else { return nil }
         if now >= deadline {
+            if let later = deadlineOfSlowReader(now) { return later }
             channelContext?.close(promise: nil)
             return nil
         }
+        return deadline
+    }
+
+    /// Whoever still takes something of a long answer is not idle.
+    private func deadlineOfSlowReader(_ now: Int64) -> Int64? {
+        guard case .idle = phase, let options = channelContext?.channel.syncOptions,
+            let unsent = try? options.getOption(.bufferedWritableBytes), unsent > 0,
+            unsent < unsentBytes
+        else { return nil }
+        unsentBytes = unsent
+        phaseBegan = now
         return deadline
     }
 

@@ -61,8 +61,8 @@ final class IncomingRequest {
         HandshakeRequest(
             method: head.method, path: target.path, query: target.query, headers: head.headers,
             remoteAddress: address.remote, peerAddress: address.peer,
-            viaTrustedProxy: address.viaTrustedProxy, isSecure: address.isSecure,
-            isWebSocket: isWebSocket)
+            viaTrustedProxy: address.viaTrustedProxy, isTrustedAddress: address.isTrusted,
+            isSecure: address.isSecure, isWebSocket: isWebSocket)
     }
 
     func plain(on eventLoop: any EventLoop) -> HTTPRequest {
