@@ -78,7 +78,7 @@ targets += [
         path: "Sources/App/tandem"),
     .testTarget(
         name: "tandemTests",
-        dependencies: ["tandem", "TestKit", "Cluster", "Redis", "SocketIOServer"],
+        dependencies: ["tandem", "TestKit", "Cluster", "Redis", "RoomService", "SocketIOServer"],
         path: "Tests/tandemTests"),
 ]
 

@@ -111,6 +111,25 @@ def test_every_variable_of_the_environment_file_is_in_the_readmes_table():
     assert not missing, f"not in the README: {missing}"
 
 
+def test_the_page_of_limits_says_what_the_code_says():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/lib/limits_table.py")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    written = (ROOT / "docs/LIMITS.md").read_text()
+    assert written == done.stdout, "run: python3 scripts/lib/limits_table.py --write"
+    assert written.count("\n| `") > 90
+
+
+def test_every_test_that_the_page_of_limits_names_exists():
+    page = (ROOT / "docs/LIMITS.md").read_text()
+    named = set(re.findall(r"`((?:test_)\w+)`", page))
+    assert len(named) > 8
+    sources = "".join(path.read_text() for path in (ROOT / "Tests").rglob("test_*.py"))
+    missing = sorted(name for name in named if f"def {name}(" not in sources)
+    assert not missing, f"named and not there: {missing}"
+
+
 def test_an_environment_file_is_read_and_the_environment_wins(tmp_path):
     file = tmp_path / "settings"
     file.write_text("PORT=99999999\nHOST=127.0.0.1\n")

@@ -40,6 +40,31 @@ import Testing
         #expect(world.service.counts.users == 0)
     }
 
+    @Test func theClientsOfAnAddressShareItsEventsAndAreForgottenWithTheLast() throws {
+        var options = RoomServiceOptions()
+        options.limits.eventsPerSecondPerAddress = 1
+        options.limits.eventBurstPerAddress = 4
+        let world = try World(loops: 2, options: options)
+        let first = world.connect()
+        let second = world.connect(loop: 1)
+        let other = world.connect(address: "10.0.0.2")
+        for client in [first, second, first, second, first, other] { client.emit("ping") }
+        world.run()
+        #expect(first.takeNames() == ["pong", "pong", "editor-sync-error"])
+        #expect(second.takeNames() == ["pong", "pong"])
+        #expect(other.takeNames() == ["pong"])
+        let answer = second.call("user-activity")
+        world.run()
+        #expect(second.next(answer)?["error"]?["code"]?.string == "RATE_LIMITED")
+        world.advance(.seconds(2))
+        first.emit("ping")
+        world.run()
+        #expect(first.takeNames() == ["pong"])
+        for client in [first, second, other] { client.vanish() }
+        world.run()
+        #expect(world.service.addressBudgets.count == 0)
+    }
+
     @Test func unknownEventsAreNothing() throws {
         let world = try World()
         let host = try world.host()

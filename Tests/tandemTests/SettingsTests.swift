@@ -1,5 +1,6 @@
 import Cluster
 import Redis
+import RoomService
 import SocketIOServer
 import Testing
 
@@ -52,6 +53,49 @@ import Testing
         let named = try Settings(environment: ["PUBLIC_URL": "https://rooms.example.org"])
         #expect(named.node.publicURL.text == "https://rooms.example.org")
         #expect(named.origins.allows("https://rooms.example.org"))
+    }
+
+    // MARK: Limits
+
+    @Test func theLimitsOfClientsAreSetByTheirVariables() throws {
+        let settings = try Settings(environment: [
+            "MAX_CONNECTIONS": "500", "MAX_CONNECTIONS_PER_ADDRESS": "50",
+            "MAX_CONNECTS_PER_SECOND": "7", "MAX_EVENTS_PER_SECOND": "9",
+            "MAX_EVENTS_PER_SECOND_PER_ADDRESS": "11", "MAX_ROOMS": "12",
+            "MAX_ROOMS_PER_MINUTE": "13", "MAX_ROOM_MEMBERS": "14",
+        ])
+        var transport = ServerOptions.Limits()
+        settings.limits.apply(to: &transport)
+        #expect(transport.maxConnections == 500 && transport.maxSessionsPerAddress == 50)
+        #expect(transport.maxConnectionsPerAddress == 70)
+        #expect(transport.sessionsPerSecondPerAddress == 7)
+        #expect(transport.sessionBurstPerAddress == 35)
+        var rooms = RoomServiceOptions()
+        settings.limits.apply(to: &rooms)
+        #expect(rooms.limits.eventsPerSecond == 9 && rooms.limits.eventBurst == 36)
+        #expect(rooms.limits.eventsPerSecondPerAddress == 11)
+        #expect(rooms.limits.eventBurstPerAddress == 22)
+        #expect(rooms.limits.rooms == 12 && rooms.limits.roomsCreatedPerMinute == 13)
+        #expect(rooms.room.members == 14)
+    }
+
+    @Test func withoutVariablesTheLimitsAreThoseOfTheirTypes() throws {
+        let limits = try Settings(environment: [:]).limits
+        var transport = ServerOptions.Limits()
+        var rooms = RoomServiceOptions()
+        let before = (transport, rooms.limits, rooms.room)
+        limits.apply(to: &transport)
+        limits.apply(to: &rooms)
+        #expect(transport.sessionBurstPerAddress == before.0.sessionBurstPerAddress)
+        #expect(rooms.limits == before.1 && rooms.room == before.2)
+    }
+
+    @Test func connectionsLeaveFilesForTheRest() {
+        #expect(FileLimit.connections(wished: 50_000, files: 1_024) == 960)
+        #expect(FileLimit.connections(wished: 500, files: 1_024) == 500)
+        #expect(FileLimit.connections(wished: 500, files: 10) == 1)
+        #expect(FileLimit.connections(wished: 500, files: nil) == 500)
+        #expect((FileLimit.raise() ?? 1_000) > FileLimit.reserve)
     }
 
     // MARK: Cluster

@@ -21,7 +21,7 @@ package struct RedisLimits: Sendable {
     package var maxReplyValues = 1 << 20
     /// Arrays inside arrays. Beyond: protocol error. hiredis itself ends at 7 or 9.
     package var maxReplyDepth = 7
-    /// First and longest wait before a new attempt to connect; the wait is random below the
+    /// First wait before a new attempt to connect; the wait is random below the
     /// bound, which doubles with each failure.
     package var minBackoff: Duration = .milliseconds(50)
     package var maxBackoff: Duration = .seconds(1)

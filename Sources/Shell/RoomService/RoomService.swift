@@ -22,6 +22,7 @@ package final class RoomService: Sendable {
     let registry: RoomRegistry
     let directory: RoomDirectory
     let cluster: ClusterService
+    let addressBudgets: AddressBudgets
     private let hasher: PasswordHasher
     private let ledgers: NIOLockedValueBox<Ledgers>
     private let sessions = NIOLockedValueBox<[String: MemberSession]>([:])
@@ -49,6 +50,7 @@ package final class RoomService: Sendable {
         directory = RoomDirectory(
             environment: environment, cluster: cluster, eventLoop: eventLoops[0])
         let limits = options.limits
+        addressBudgets = AddressBudgets(limits: limits)
         ledgers = NIOLockedValueBox(
             Ledgers(
                 creations: AddressLedger(
@@ -138,8 +140,9 @@ package final class RoomService: Sendable {
         sessions.withLockedValue { $0[session.socket.id] = nil }
     }
 
-    /// Whether the address may create another room; counts it.
-    func takeCreation(from address: String) -> Bool {
+    /// Whether the address may create another room; counts it. Nil, a trusted address, may.
+    func takeCreation(from address: String?) -> Bool {
+        guard let address else { return true }
         let now = environment.clock.elapsedMilliseconds
         return ledgers.withLockedValue { ledgers in
             guard !ledgers.creations.isExhausted(address, at: now) else { return false }

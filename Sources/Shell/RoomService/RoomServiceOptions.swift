@@ -18,6 +18,11 @@ package struct ServiceLimits: Sendable, Hashable {
     package var eventsPerSecond = 500
     /// Events of one socket at once before the average counts.
     package var eventBurst = 2_000
+    /// Events of all sockets of one client address in a second, on average. Beyond:
+    /// `RATE_LIMITED`. As the other limits of an address, not for addresses of trusted proxies.
+    package var eventsPerSecondPerAddress = 10_000
+    /// Events of one address at once before the average counts.
+    package var eventBurstPerAddress = 20_000
     /// Requests of one socket that wait for one before them (join, create, leave, delete).
     /// Beyond: `RATE_LIMITED`.
     package var waitingRequests = 256
@@ -25,7 +30,7 @@ package struct ServiceLimits: Sendable, Hashable {
     package var waitingBytes = 32 << 20
     /// Rooms that one client address may create in a minute. Beyond: `RATE_LIMITED`.
     package var roomsCreatedPerMinute = 300
-    /// Wrong passwords of one client address in a minute. Beyond: `RATE_LIMITED`.
+    /// Wrong passwords of one client address in a minute, trusted or not. Beyond: `RATE_LIMITED`.
     package var wrongPasswordsPerMinute = 30
     /// Error notices to one socket in a second, on average. Beyond: the notice is left out, an ack
     /// callback is still answered.

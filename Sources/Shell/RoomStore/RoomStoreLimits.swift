@@ -39,9 +39,10 @@ package struct RoomStoreLimits: Sendable, Hashable {
     /// Bytes of entries that the process holds for Redis while it is away. Beyond: commits are
     /// refused with `refusesWrites("STORAGE_UNAVAILABLE")`.
     package var localBytes = 64 << 20
-    /// Entries remembered of each followed room, and their bytes: what this instance can give back
-    /// to a Redis that returns without its last seconds. Beyond: the oldest are forgotten.
+    /// Entries remembered of each followed room: what this instance can give back to a Redis that
+    /// returns without its last seconds. Beyond: the oldest are forgotten.
     package var tailEntries = 512
+    /// Bytes of these. Beyond: the oldest are forgotten.
     package var tailBytes = 256 << 10
     /// Bytes remembered of all followed rooms together. Beyond: rooms keep one entry each.
     package var tailTotalBytes = 64 << 20

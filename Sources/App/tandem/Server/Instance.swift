@@ -51,11 +51,18 @@ final class Instance: Sendable {
             own: settings.node, nodes: settings.nodes, leaseStore: storage.leases,
             options: times, clock: clock, identity: identity, eventLoop: loops[0],
             logger: logger)
+        let files = FileLimit.raise()
+        let connections = settings.limits.connections
+        if FileLimit.connections(wished: connections, files: files) < connections {
+            logger.warning(
+                "fewer connections than MAX_CONNECTIONS: the system limits open files (ulimit -n)",
+                metadata: ["wished": "\(connections)", "files": "\(files ?? 0)"])
+        }
         let box = NIOLockedValueBox<Instance?>(nil)
         let routes = NIOLockedValueBox<HTTPAPI?>(nil)
         server = SocketIOServer(
             options: Self.serverOptions(
-                settings, instance: { box.withLockedValue { $0 } },
+                settings, files: files, instance: { box.withLockedValue { $0 } },
                 routes: { routes.withLockedValue { $0 } }),
             eventLoopGroup: group, logger: logger)
         rooms = RoomService(
@@ -194,6 +201,7 @@ final class Instance: Sendable {
 
     private static func roomOptions(_ settings: Settings) -> RoomServiceOptions {
         var options = RoomServiceOptions()
+        settings.limits.apply(to: &options)
         options.language = settings.language
         options.room.hostGraceMilliseconds = settings.hostGrace.milliseconds
         options.emptyRoomMilliseconds = settings.emptyRoomTTL.milliseconds
@@ -201,7 +209,7 @@ final class Instance: Sendable {
     }
 
     private static func serverOptions(
-        _ settings: Settings, instance: @escaping @Sendable () -> Instance?,
+        _ settings: Settings, files: Int?, instance: @escaping @Sendable () -> Instance?,
         routes: @escaping @Sendable () -> HTTPAPI?
     ) -> ServerOptions {
         var options = ServerOptions()
@@ -212,6 +220,9 @@ final class Instance: Sendable {
         options.pingTimeout = settings.pingTimeout
         options.pongPatience = max(.seconds(10), settings.pingTimeout)
         options.limits.maxPayloadBytes = settings.maxPayloadBytes
+        settings.limits.apply(to: &options.limits)
+        options.limits.maxConnections = FileLimit.connections(
+            wished: options.limits.maxConnections, files: files)
         options.trustedProxies = settings.trustedProxies
         options.allowsOrigin = { [origins = settings.origins] in origins.allows($0) }
         options.handshakeHeaders = { request in

@@ -19,6 +19,7 @@ struct Settings: Sendable {
     var pingInterval: Duration = .seconds(10)
     var pingTimeout: Duration = .seconds(5)
     var maxPayloadBytes = 16 * 1024 * 1024 + 64 * 1024
+    var limits = ClientLimits()
     var hostGrace: Duration = .seconds(60)
     var emptyRoomTTL: Duration = .seconds(3_600)
     var heartbeatInterval: Duration = .seconds(1)
@@ -56,6 +57,7 @@ struct Settings: Sendable {
         readCluster(&reader)
         redis = Self.readRedis(&reader)
         readClients(&reader)
+        limits = ClientLimits(&reader)
         readTimes(&reader)
         language = reader.choice(.clientLanguage, default: language)
         eventLoops = reader.integer(.eventLoops, 1...256, default: eventLoops)

@@ -17,6 +17,14 @@ enum Variable: String, CaseIterable {
     case pingInterval = "PING_INTERVAL"
     case pingTimeout = "PING_TIMEOUT"
     case maxHTTPBufferSize = "MAX_HTTP_BUFFER_SIZE"
+    case maxConnections = "MAX_CONNECTIONS"
+    case maxConnectionsPerAddress = "MAX_CONNECTIONS_PER_ADDRESS"
+    case maxConnectsPerSecond = "MAX_CONNECTS_PER_SECOND"
+    case maxEventsPerSecond = "MAX_EVENTS_PER_SECOND"
+    case maxEventsPerSecondPerAddress = "MAX_EVENTS_PER_SECOND_PER_ADDRESS"
+    case maxRooms = "MAX_ROOMS"
+    case maxRoomsPerMinute = "MAX_ROOMS_PER_MINUTE"
+    case maxRoomMembers = "MAX_ROOM_MEMBERS"
     case hostGrace = "HOST_GRACE"
     case emptyRoomTTL = "EMPTY_ROOM_TTL"
     case heartbeatInterval = "HEARTBEAT_INTERVAL"
@@ -64,6 +72,19 @@ enum Variable: String, CaseIterable {
             "milliseconds after which a client gives this server up, beyond PING_INTERVAL;"
                 + " default 5000"
         case .maxHTTPBufferSize: "bytes of the longest message; default 16842752"
+        case .maxConnections: "open TCP connections of this instance; default 50000"
+        case .maxConnectionsPerAddress:
+            "connected clients of one address that is no trusted proxy; default 5000"
+        case .maxConnectsPerSecond:
+            "new clients of one such address in a second, five times that at once; default 200"
+        case .maxEventsPerSecond:
+            "events of one client in a second, four times that at once; default 500"
+        case .maxEventsPerSecondPerAddress:
+            "events of all clients of one such address in a second, twice that at once; default"
+                + " 10000"
+        case .maxRooms: "rooms of all instances together; default 100000"
+        case .maxRoomsPerMinute: "rooms that one such address may create in a minute; default 300"
+        case .maxRoomMembers: "members of one room, on all instances together; default 5000"
         case .hostGrace: "milliseconds that a disconnected host keeps the role; default 60000"
         case .emptyRoomTTL: "milliseconds that an empty room is kept; default 3600000"
         case .heartbeatInterval:

@@ -9,7 +9,7 @@ extension MemberSession {
 
     func create(_ request: Request, done: @escaping @Sendable () -> Void) {
         guard let draft = checkCreation(request) else { return done() }
-        guard service.takeCreation(from: address) else {
+        guard service.takeCreation(from: socket.handshake.limitedAddress) else {
             refuse(request, .rateLimited)
             return done()
         }

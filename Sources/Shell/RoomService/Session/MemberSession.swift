@@ -24,6 +24,8 @@ final class MemberSession: @unchecked Sendable {
     private var waiting: [Request] = []
     private var waitingBytes = 0
     private var events: TokenBucket
+    /// Shared with the other sockets of the address; nil for a trusted address.
+    private let addressEvents: AddressBudget?
     private var notices: TokenBucket
 
     init(socket: Socket, service: RoomService) {
@@ -34,6 +36,9 @@ final class MemberSession: @unchecked Sendable {
         let limits = service.environment.options.limits
         let now = service.environment.clock.elapsedMilliseconds
         events = TokenBucket(rate: limits.eventsPerSecond, burst: limits.eventBurst, now: now)
+        addressEvents = socket.handshake.limitedAddress.map {
+            service.addressBudgets.obtain($0, at: now)
+        }
         notices = TokenBucket(
             rate: limits.noticesPerSecond, burst: limits.noticesPerSecond * 5, now: now)
     }
@@ -51,7 +56,8 @@ final class MemberSession: @unchecked Sendable {
 
     private func handle(_ request: Request) {
         socket.eventLoop.assertInEventLoop()
-        guard events.take(at: environment.clock.elapsedMilliseconds) else {
+        let now = environment.clock.elapsedMilliseconds
+        guard events.take(at: now), addressEvents?.take(at: now) ?? true else {
             environment.metrics.count(\.rateLimited)
             return refuse(request, .rateLimited)
         }
@@ -113,6 +119,7 @@ final class MemberSession: @unchecked Sendable {
         for request in waiting { request.fail(.internalError, "disconnected") }
         waiting.removeAll()
         waitingBytes = 0
+        addressEvents.map(service.addressBudgets.release)
         service.sessionClosed(self)
         if !isBusy { leaveAfterClose() }
     }

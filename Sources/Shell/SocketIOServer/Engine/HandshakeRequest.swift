@@ -53,6 +53,12 @@ public struct HandshakeRequest: Sendable {
         }.joined()
     }
 
+    /// What limits of an address count by: `remoteAddress`, of IPv6 the first 64 bits. Nil where
+    /// the address is trusted and has no such limits.
+    public var limitedAddress: String? {
+        isTrustedAddress ? nil : AddressBook.key(of: remoteAddress)
+    }
+
     /// The first query item of that name.
     public func queryItem(_ name: String) -> String? {
         query.first { $0.name == name }?.value

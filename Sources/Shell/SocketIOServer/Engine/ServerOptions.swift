@@ -78,13 +78,15 @@ extension ServerOptions {
         public var maxConnectionsPerAddress = 6_000
         /// Sessions of one client address (after trusted proxies). Beyond: 429.
         public var maxSessionsPerAddress = 5_000
-        /// Sessions that one client address may open in a second on average, and at once.
-        /// Beyond: 429 with `retry-after`.
+        /// Sessions that one client address may open in a second, on average. Beyond: 429 with
+        /// `retry-after`.
         public var sessionsPerSecondPerAddress = 200
+        /// Sessions that one client address may open at once before the average counts.
         public var sessionBurstPerAddress = 1_000
-        /// Plain requests of one client address in a second on average, and at once. Beyond: 429
-        /// with `retry-after`.
+        /// Plain requests of one client address in a second, on average. Beyond: 429 with
+        /// `retry-after`.
         public var requestsPerSecondPerAddress = 100
+        /// Plain requests of one client address at once before the average counts.
         public var requestBurstPerAddress = 500
         /// Client addresses remembered for these limits beyond those with something open.
         /// Beyond: those that have their whole burst again are
