@@ -6,6 +6,9 @@ import RoomStore
 import Rooms
 import SocketIOServer
 
+/// Takes a broadcast for the servers of other kinds in the same cluster.
+package typealias Mirror = @Sendable (PreparedEvent, BroadcastTarget) -> Void
+
 /// What every live room and every session works with.
 final class RoomEnvironment: Sendable {
     let store: any RoomStore
@@ -21,12 +24,15 @@ final class RoomEnvironment: Sendable {
     /// Whether the store's answer "no such room" can be believed: not while rooms are being
     /// restored after an outage.
     let isStoreSettled: @Sendable () -> Bool
+    /// Tells servers of other kinds of a room's broadcast; nil where there are none. Called by one
+    /// instance of the cluster for each broadcast that follows from an entry. From any thread.
+    let mirror: Mirror?
     private let operations = NIOLockedValueBox<UInt64>(0)
 
     init(
         store: any RoomStore, namespace: Namespace, clock: SharedClock,
         identity: InstanceIdentity, options: RoomServiceOptions, metrics: RoomMetrics,
-        logger: Logger, isStoreSettled: @escaping @Sendable () -> Bool,
+        logger: Logger, isStoreSettled: @escaping @Sendable () -> Bool, mirror: Mirror?,
         onFenced: @escaping @Sendable (String) -> Void
     ) {
         self.store = store
@@ -38,6 +44,7 @@ final class RoomEnvironment: Sendable {
         self.metrics = metrics
         self.logger = logger
         self.isStoreSettled = isStoreSettled
+        self.mirror = mirror
         self.onFenced = onFenced
     }
 

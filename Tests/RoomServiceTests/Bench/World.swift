@@ -30,6 +30,7 @@ final class World {
     let identity: InstanceIdentity
     private let namespaces: NamespaceTable
     private let settled: Flag
+    let mirror: MirrorRecord
     private var clients: [TestClient] = []
 
     final class Flag: Sendable {
@@ -41,7 +42,8 @@ final class World {
     }
 
     init(
-        loops count: Int = 1, hasLeases: Bool = false, options: RoomServiceOptions = .init(),
+        loops count: Int = 1, hasLeases: Bool = false, mirrors: Bool = false,
+        options: RoomServiceOptions = .init(),
         probe: ClusterService.Probe? = nil
     ) throws {
         let time = ManualTime()
@@ -63,10 +65,14 @@ final class World {
         }
         let settled = Flag()
         self.settled = settled
+        let mirror = MirrorRecord()
+        self.mirror = mirror
+        let told: Mirror = { event, target in mirror.add(event, target) }
         service = RoomService(
             options: options, store: store, namespace: namespaces.obtain("/"), cluster: cluster,
             hasher: Self.hasher, metrics: RoomMetrics(), eventLoops: loops,
             isStoreSettled: { settled.value },
+            mirror: mirrors ? told : nil,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         service.start()
     }

@@ -7,7 +7,14 @@ extension LiveRoom {
     private struct Effects {
         var newcomers: [(memberID: String, socket: Socket)] = []
         var membershipChanged = false
+        var membershipMirrored = false
         var uploader: String?
+        var uploadMirrored = false
+
+        mutating func changeMembership(mirrored: Bool) {
+            membershipChanged = true
+            membershipMirrored = membershipMirrored || mirrored
+        }
     }
 
     /// Folds entries that are in order, delivers them to the members here, then answers the commit
@@ -21,16 +28,21 @@ extension LiveRoom {
                 if isGone { return }
             }
             environment.clock.observe(state.version)
-            if let uploader = effects.uploader { broadcastScene(except: uploader) }
+            if let uploader = effects.uploader {
+                broadcastScene(except: uploader, mirrored: effects.uploadMirrored)
+            }
             for newcomer in effects.newcomers { welcome(newcomer.memberID, newcomer.socket) }
             if effects.membershipChanged {
-                listChanged(except: effects.newcomers.map(\.memberID))
+                listChanged(
+                    except: effects.newcomers.map(\.memberID),
+                    mirrored: effects.membershipMirrored)
             }
         }
         answerCommitted()
     }
 
     private func applyOne(_ entry: VersionedEntry, _ effects: inout Effects) {
+        let mirrored = isMirrored(entry.entry)
         switch entry.entry.change {
         case .created, .deleted: fold(entry)
         case .joined(let member, let replacing, _):
@@ -44,17 +56,19 @@ extension LiveRoom {
                 "userId": .string(memberID), "userName": .string(name),
                 "oldName": .string(oldName),
             ]
-            broadcast(ServerEvent.userNameChanged, payload, except: [memberID])
-            effects.membershipChanged = true
+            broadcast(
+                ServerEvent.userNameChanged, payload, except: [memberID], mirrored: mirrored)
+            effects.changeMembership(mirrored: mirrored)
         case .hostHandedOver:
             fold(entry)
-            effects.membershipChanged = true
+            effects.changeMembership(mirrored: mirrored)
         case .edited(let edit, let author):
             fold(entry)
             deliver(edit, by: author, entry)
         case .uploaded(_, let author):
             fold(entry)
             effects.uploader = author
+            effects.uploadMirrored = effects.uploadMirrored || mirrored
         }
     }
 
@@ -69,14 +83,16 @@ extension LiveRoom {
         let replaced = replacing.flatMap { control.members[$0] }
         fold(entry)
         guard isNew, control.members[member.id] != nil else { return }
-        effects.membershipChanged = true
+        let mirrored = isMirrored(entry.entry)
+        effects.changeMembership(mirrored: mirrored)
         if let replacing { dropLink(replacing) }
         if replaced == nil {
             let payload: JSONValue = [
                 "userId": .string(member.id), "userName": .string(member.name),
                 "userCount": .integer(control.members.count),
             ]
-            broadcast(ServerEvent.userJoined, payload, except: [member.id])
+            broadcast(
+                ServerEvent.userJoined, payload, except: [member.id], mirrored: mirrored)
         }
         if let socket = arriving.removeValue(forKey: member.id) {
             effects.newcomers.append((member.id, socket))
@@ -94,12 +110,13 @@ extension LiveRoom {
         if cause == .swept { environment.metrics.count(\.membersSwept) }
         dropLink(memberID)
         effects.newcomers.removeAll { $0.memberID == memberID }
-        effects.membershipChanged = true
+        let mirrored = isMirrored(entry.entry)
+        effects.changeMembership(mirrored: mirrored)
         let payload: JSONValue = [
             "userId": .string(memberID), "userName": .string(member.name),
             "userCount": .integer(control.members.count),
         ]
-        broadcast(ServerEvent.userLeft, payload, except: [memberID])
+        broadcast(ServerEvent.userLeft, payload, except: [memberID], mirrored: mirrored)
     }
 
     /// Puts the room's stored state in the place of the copy here (after an outage).
@@ -122,34 +139,39 @@ extension LiveRoom {
                 }
             }
         }
-        broadcastScene(except: nil)
-        listChanged(except: [])
+        broadcastScene(except: nil, mirrored: false)
+        listChanged(except: [], mirrored: false)
     }
 
     // MARK: Lists
 
     /// `users-list` and `user-count` to everybody here but those who just got theirs: at once, or
     /// at the latest after a tenth of a second, for many changes together.
-    private func listChanged(except newcomers: [String]) {
+    private func listChanged(except newcomers: [String], mirrored: Bool) {
         let now = environment.clock.elapsedMilliseconds
         if now - listSentAt >= Self.listInterval {
             listSentAt = now
-            sendList(except: newcomers)
-        } else if !isListScheduled {
-            isListScheduled = true
-            eventLoop.scheduleTask(in: .milliseconds(Self.listInterval)) {
-                self.isListScheduled = false
-                self.listSentAt = self.environment.clock.elapsedMilliseconds
-                self.sendList(except: [])
-            }
+            return sendList(except: newcomers, mirrored: mirrored)
+        }
+        isListMirrored = isListMirrored || mirrored
+        guard !isListScheduled else { return }
+        isListScheduled = true
+        eventLoop.scheduleTask(in: .milliseconds(Self.listInterval)) {
+            let mirrored = self.isListMirrored
+            self.isListScheduled = false
+            self.isListMirrored = false
+            self.listSentAt = self.environment.clock.elapsedMilliseconds
+            self.sendList(except: [], mirrored: mirrored && !self.isGone)
         }
     }
 
     private static let listInterval: Int64 = 100
 
-    private func sendList(except: [String]) {
-        broadcast(ServerEvent.usersList, usersList, except: except)
-        broadcast(ServerEvent.userCount, .integer(control.members.count), except: except)
+    private func sendList(except: [String], mirrored: Bool) {
+        broadcast(ServerEvent.usersList, usersList, except: except, mirrored: mirrored)
+        broadcast(
+            ServerEvent.userCount, .integer(control.members.count), except: except,
+            mirrored: mirrored)
     }
 
     var usersList: JSONValue {
@@ -167,10 +189,14 @@ extension LiveRoom {
 
     private func deliver(_ edit: SceneEdit, by author: String, _ entry: VersionedEntry) {
         let isAlone = links.count == 1 && links[author] != nil && apart.isEmpty
-        guard !links.isEmpty, !isAlone else { return }
+        let isWanted = !links.isEmpty && !isAlone
+        let mirrored = isMirrored(entry.entry)
+        guard isWanted || mirrored else { return }
         let (name, payload) = EditEvents.delivery(
             of: edit, by: author, authorName: control.members[author]?.name, entry)
         let event = prepare(name, payload)
+        if mirrored { mirror(event, except: [author]) }
+        guard isWanted else { return }
         let key = EditEvents.holdKey(of: edit)
         let limit = environment.options.limits.heldEvents
         var except = [author]
@@ -204,9 +230,13 @@ extension LiveRoom {
         PreparedEvent(event, [payload], namespace: environment.namespace.name)
     }
 
-    func broadcast(_ event: String, _ payload: JSONValue, except: [String]) {
-        guard !links.isEmpty else { return }
-        broadcast(prepare(event, payload), except: except)
+    func broadcast(
+        _ name: String, _ payload: JSONValue, except: [String], mirrored: Bool
+    ) {
+        guard !links.isEmpty || mirrored else { return }
+        let event = prepare(name, payload)
+        if mirrored { mirror(event, except: except) }
+        if !links.isEmpty { broadcast(event, except: except) }
     }
 
     /// To all members here but some, whether edits are held for them or not.
@@ -219,11 +249,23 @@ extension LiveRoom {
         environment.namespace.to(socketRoom).except(passedBy).emit(event)
     }
 
-    func announceEnd(_ message: String, deletedBy host: String?) {
+    func announceEnd(_ message: String, deletedBy host: String?, mirrored: Bool) {
         let payload: JSONValue = [
             "roomId": .string(id), "message": .string(message),
             "deletedByHost": .bool(host != nil), "hostName": .optional(host),
         ]
-        broadcast(ServerEvent.roomDeleted, payload, except: [])
+        broadcast(ServerEvent.roomDeleted, payload, except: [], mirrored: mirrored)
+    }
+
+    // MARK: Servers of other kinds
+
+    /// Whether servers of other kinds are to hear of the entry from this instance: it committed the
+    /// entry, and no other instance did.
+    func isMirrored(_ entry: RoomEntry) -> Bool {
+        environment.mirror != nil && entry.id.hasPrefix("\(incarnation)-")
+    }
+
+    func mirror(_ event: PreparedEvent, except: [String]) {
+        environment.mirror?(event, BroadcastTarget(rooms: [socketRoom], except: Set(except)))
     }
 }

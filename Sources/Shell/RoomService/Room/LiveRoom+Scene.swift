@@ -38,14 +38,15 @@ extension LiveRoom {
     }
 
     /// Sends the whole scene to all members here but one.
-    func broadcastScene(except author: String?) {
+    func broadcastScene(except author: String?, mirrored: Bool) {
         guard editorData != nil else { return }
         let receivers = links.filter { $0.key != author }
-        guard !receivers.isEmpty else { return }
         let busy = receivers.values.filter(\.isHolding)
         for link in busy { link.wantScene() }
-        guard busy.count < receivers.count else { return }
+        guard busy.count < receivers.count || mirrored else { return }
         let event = prepareScene(isInitial: false)
+        if mirrored { mirror(event, except: author.map { [$0] } ?? []) }
+        guard busy.count < receivers.count else { return }
         broadcast(event, except: busy.map(\.socket.id) + (author.map { [$0] } ?? []))
         for link in receivers.values where !link.isHolding { hold(link) }
         environment.metrics.count(\.snapshotsSent, by: receivers.count - busy.count)

@@ -56,6 +56,8 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     var sceneCache: SceneCache?
     var listSentAt: Int64 = .min / 2
     var isListScheduled = false
+    /// The list that is scheduled is mirrored too.
+    var isListMirrored = false
     /// Since when nobody here needs the room (`elapsedMilliseconds`).
     var idleSince: Int64
 
@@ -98,12 +100,12 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     }
 
     /// Ends the room here: members are told and let go, what is queued is answered.
-    func end(announcing message: String?, deletedBy host: String?) {
+    func end(announcing message: String?, deletedBy host: String?, mirrored: Bool = false) {
         eventLoop.assertInEventLoop()
         guard !isGone else { return }
         isGone = true
         environment.store.unfollow(id)
-        if let message { announceEnd(message, deletedBy: host) }
+        if let message { announceEnd(message, deletedBy: host, mirrored: mirrored) }
         for link in links.values {
             link.cancel()
             link.socket.leave(socketRoom)
@@ -196,7 +198,9 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
             host = member.name
         }
         environment.metrics.count(\.roomsDeleted)
-        end(announcing: environment.messages.roomDeleted(by: host), deletedBy: host)
+        end(
+            announcing: environment.messages.roomDeleted(by: host), deletedBy: host,
+            mirrored: entry.map(isMirrored) ?? false)
     }
 }
 
