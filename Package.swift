@@ -70,7 +70,7 @@ targets += [
         name: "tandem",
         dependencies: [
             "JSON", "Rooms", "RoomStore", "RoomService", "SocketIOServer", "HTTPAPI", "Redis",
-            "Cluster", "HashRing", "Secrets", logging,
+            "Relay", "Cluster", "HashRing", "Secrets", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -41,6 +41,21 @@ import Testing
         #expect(settings.trustedProxies == AddressRange.loopback)
     }
 
+    @Test func broadcastsAreMirroredWhereThatIsAskedForAndThereIsRedis() throws {
+        let redis = ["REDIS_URL": "redis://127.0.0.1:6379"]
+        #expect(try !Settings(environment: redis).mirrorsOfficially)
+        for (text, mirrors) in [("0", false), ("1", true)] {
+            let settings = try Settings(environment: redis.merging(["RELAY_OFFICIAL": text]) { $1 })
+            #expect(settings.mirrorsOfficially == mirrors)
+        }
+        #expect(
+            problems(["RELAY_OFFICIAL": "1"])
+                == ["RELAY_OFFICIAL: it needs Redis: set REDIS_URL or REDIS_HOST"])
+        #expect(
+            problems(redis.merging(["RELAY_OFFICIAL": "yes"]) { $1 })
+                == ["RELAY_OFFICIAL: 'yes' is not a whole number from 0 to 1"])
+    }
+
     @Test func emptyVariablesAreUnset() throws {
         let nothing = Dictionary(uniqueKeysWithValues: Variable.allCases.map { ($0.rawValue, "") })
         #expect(try Settings(environment: nothing).port == 3001)

@@ -25,6 +25,8 @@ final class Instance: Sendable {
     let clock = SharedClock()
     let identity: InstanceIdentity
     let storage: Storage
+    /// Nil in embedded mode.
+    let relay: OfficialRelay?
     let cluster: ClusterService
     let rooms: RoomService
     let server: SocketIOServer
@@ -41,6 +43,9 @@ final class Instance: Sendable {
         let roomOptions = Self.roomOptions(settings)
         storage = try Storage(
             settings: settings, roomLimits: roomOptions.room, group: group, logger: logger)
+        let relay = try OfficialRelay(settings: settings, group: group, logger: logger)
+        self.relay = relay
+        let local: AdapterFactory = { _, loops, _ in LocalAdapter(loops: loops) }
         hasher = PasswordHasher(group: group)
         var times = MembershipOptions()
         times.heartbeat = settings.heartbeatInterval
@@ -64,12 +69,13 @@ final class Instance: Sendable {
             options: Self.serverOptions(
                 settings, files: files, instance: { box.withLockedValue { $0 } },
                 routes: { routes.withLockedValue { $0 } }),
-            eventLoopGroup: group, logger: logger)
+            eventLoopGroup: group, logger: logger,
+            adapter: relay?.adapter ?? local)
         rooms = RoomService(
             options: roomOptions, store: storage.rooms,
             namespace: server.of("/"), cluster: cluster, hasher: hasher, metrics: RoomMetrics(),
             eventLoops: loops, isStoreSettled: { [storage] in storage.isSettled },
-            logger: logger)
+            mirror: relay?.mirror, logger: logger)
         box.withLockedValue { $0 = self }
         let api = HTTPAPI(
             source: InstanceStatus(parts: self), options: Self.apiOptions(settings),
@@ -82,6 +88,7 @@ final class Instance: Sendable {
     /// Serves at once; ready when the store answers, or is known to be away.
     func start() async throws {
         storage.start()
+        relay?.start()
         rooms.start()
         cluster.onInstanceIDTaken { [weak self] in self?.instanceIDTaken() }
         let address = try await server.start()
@@ -111,6 +118,7 @@ final class Instance: Sendable {
     func stop() async {
         rooms.stop()
         try? await server.shutdown().get()
+        await relay?.stop()
         await storage.stop()
         await hasher.stop()
         logger.notice("stopped")

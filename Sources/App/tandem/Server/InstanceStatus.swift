@@ -77,6 +77,7 @@ struct InstanceStatus: StatusSource {
         samples.set(.oversizedMessages, counts.oversizedMessages)
         samples.set(.fenced, counts.fenced)
         parts.storage.collectMetrics(into: &samples)
+        parts.relay?.collectMetrics(into: &samples)
     }
 
     func adminReport() -> EventLoopFuture<AdminReport> {

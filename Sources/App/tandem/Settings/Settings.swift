@@ -14,6 +14,8 @@ struct Settings: Sendable {
     var nodes: ClusterNodes
     /// Nil: embedded mode.
     var redis: RedisConfiguration?
+    /// Whether the rooms' broadcasts are published for Node servers too.
+    var mirrorsOfficially = false
     var origins: OriginPolicy
     var trustedProxies = AddressRange.loopback
     var pingInterval: Duration = .seconds(10)
@@ -56,6 +58,10 @@ struct Settings: Sendable {
         origins = OriginPolicy(patterns: [])
         readCluster(&reader)
         redis = Self.readRedis(&reader)
+        mirrorsOfficially = reader.integer(.relayOfficial, 0...1, default: 0) == 1
+        if mirrorsOfficially, redis == nil {
+            reader.report(.relayOfficial, "it needs Redis: set REDIS_URL or REDIS_HOST")
+        }
         readClients(&reader)
         limits = ClientLimits(&reader)
         readTimes(&reader)

@@ -12,6 +12,7 @@ enum Variable: String, CaseIterable {
     case redisPassword = "REDIS_PASSWORD"
     case redisDatabase = "REDIS_DB"
     case redisSentinels = "REDIS_SENTINELS"
+    case relayOfficial = "RELAY_OFFICIAL"
     case corsOrigins = "CORS_ORIGINS"
     case trustedProxies = "TRUSTED_PROXIES"
     case pingInterval = "PING_INTERVAL"
@@ -61,6 +62,9 @@ enum Variable: String, CaseIterable {
         case .redisSentinels:
             "Sentinels, [primary@]host:port,host:port…; default: none; primary name default"
                 + " mymaster"
+        case .relayOfficial:
+            "1: what is broadcast in rooms is published for Node servers with the official Redis"
+                + " adapter too; default 0"
         case .corsOrigins:
             "origins of pages that may connect, comma separated, * as wildcard; default: localhost"
                 + " on any port and the public URLs of the cluster"

@@ -86,6 +86,25 @@ extension Metric {
     package static let redisInFlight = Metric(
         "tandem_redis_commands_in_flight", .gauge, "Commands that wait for their reply")
 
+    // MARK: The official adapter's traffic
+
+    package static let relayListening = Metric(
+        "tandem_relay_listening", .gauge, "1 if programs with the official adapter are heard")
+    package static let relayPublished = Metric(
+        "tandem_relay_published_total", .counter, "Messages published in the official format")
+    package static let relayUnpublished = Metric(
+        "tandem_relay_unpublished_total", .counter,
+        "Messages not published: Redis was away, or they were too large")
+    package static let relayReceived = Metric(
+        "tandem_relay_received_total", .counter,
+        "Messages heard on the official channels, own ones included")
+    package static let relayDelivered = Metric(
+        "tandem_relay_delivered_total", .counter, "Broadcasts of others passed to clients here")
+    package static let relayRequests = Metric(
+        "tandem_relay_requests_total", .counter, "Requests of others carried out")
+    package static let relayMalformed = Metric(
+        "tandem_relay_malformed_total", .counter, "Messages dropped: malformed, or too large")
+
     // MARK: Engine.IO
 
     package static let engineConnections = Metric(
