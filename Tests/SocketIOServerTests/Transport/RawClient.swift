@@ -73,12 +73,12 @@ final class RawClient {
     }
 
     /// Reads a little at a time.
-    func readSlowly(for time: Duration) async throws {
+    func readSlowly(for time: TimeAmount) async throws {
         try await stopReading()
-        let end = ContinuousClock.now + time
-        while ContinuousClock.now < end {
+        let end = NIODeadline.now() + time
+        while NIODeadline.now() < end {
             channel.read()
-            try await Task.sleep(for: .milliseconds(20))
+            try await channel.eventLoop.scheduleTask(in: .milliseconds(20)) {}.futureResult.get()
         }
         try await resumeReading()
     }
