@@ -18,6 +18,8 @@ MARKER = "<!-- The tables below are written by scripts/lib/limits_table.py. -->"
 TYPES = [
     ("Transports and plain HTTP", "ServerOptions.Limits",
      "Shell/SocketIOServer/Engine/ServerOptions.swift", "struct Limits"),
+    ("Requests for sessions of other instances", "SessionForwarding.Limits",
+     "Shell/SocketIOServer/Forwarding/SessionForwarding.swift", "struct Limits"),
     ("WebSocket", "WebSocket.Limits", "Core/WebSocket/Limits.swift", "struct Limits"),
     ("Socket.IO", "SocketLimits", "Shell/SocketIOServer/API/SocketLimits.swift",
      "struct SocketLimits"),

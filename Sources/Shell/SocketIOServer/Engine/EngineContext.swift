@@ -17,6 +17,7 @@ final class EngineContext: Sendable {
     let connectionCount = ManagedAtomic(0)
     let refusedConnections = ManagedAtomic(0)
     let isClosing = ManagedAtomic(false)
+    let forwards = ForwardLedger()
     let loops: [EngineLoop]
 
     init(

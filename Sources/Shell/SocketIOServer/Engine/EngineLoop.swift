@@ -13,6 +13,7 @@ final class EngineLoop: @unchecked Sendable {
     private let ledger: BacklogLedger
     private let published = NIOLockedValueBox(EngineMetrics())
 
+    let peers: PeerPool
     var metrics = EngineMetrics()
     /// Milliseconds; at most a tick old.
     private(set) var coarseNow: Int64
@@ -35,6 +36,7 @@ final class EngineLoop: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.limits = limits
         self.ledger = ledger
+        peers = PeerPool(eventLoop: eventLoop)
         coarseNow = Self.clock()
         wheel = TimerWheel(tick: tick, now: coarseNow)
     }
@@ -136,8 +138,10 @@ final class EngineLoop: @unchecked Sendable {
 
     var hasConnections: Bool { !connections.isEmpty }
 
-    /// Cuts the connections that wait for a next request; the others close with their answer.
+    /// Cuts the connections that wait for a next request, and tunnels; the others close with their
+    /// answer.
     func closeIdleConnections() {
+        peers.close()
         for channel in connections.values {
             channel.pipeline.fireUserInboundEventTriggered(ConnectionEvent.closeIfIdle)
         }

@@ -25,6 +25,13 @@ public struct EngineMetrics: Sendable, Hashable {
     /// Bytes waiting for sessions that are backed up.
     public var backloggedBytes = 0
 
+    /// Requests that another instance served for us, because it had their session.
+    public var forwards = 0
+    /// Such requests that it did not serve: gone, silent, or a limit was reached.
+    public var forwardFailures = 0
+    /// WebSockets whose session another instance has.
+    public var openTunnels = 0
+
     public init() {}
 
     static func += (sum: inout EngineMetrics, part: EngineMetrics) {
@@ -45,5 +52,8 @@ public struct EngineMetrics: Sendable, Hashable {
         sum.pingTimeouts += part.pingTimeouts
         sum.slowClients += part.slowClients
         sum.backloggedBytes += part.backloggedBytes
+        sum.forwards += part.forwards
+        sum.forwardFailures += part.forwardFailures
+        sum.openTunnels += part.openTunnels
     }
 }

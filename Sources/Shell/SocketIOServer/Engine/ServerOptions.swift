@@ -36,6 +36,9 @@ public struct ServerOptions: Sendable {
     public var admission: @Sendable (HandshakeRequest) -> Admission = { _ in .accept }
     /// Headers for the answer that opens a session: the 101, or the first poll.
     public var handshakeHeaders: @Sendable (HandshakeRequest) -> [(String, String)] = { _ in [] }
+    /// Where requests go whose session another instance has; nil refuses them. Needs a
+    /// `sessionIDPrefix` that tells the instances apart.
+    public var forwarding: SessionForwarding?
     /// Serves every path other than `path`.
     public var httpHandler: @Sendable (HTTPRequest) -> EventLoopFuture<HTTPResponse> = {
         $0.eventLoop.makeSucceededFuture(

@@ -2,12 +2,14 @@ import NIOCore
 
 /// One request that waits for its answer, as whoever will give the answer holds it.
 ///
-/// Unchecked: `handler` and `session` are touched on `eventLoop` only.
+/// Unchecked: `handler`, `session` and `forward` are touched on `eventLoop` only.
 final class HTTPExchange: @unchecked Sendable {
     let eventLoop: any EventLoop
     private weak var handler: HTTPHandler?
     /// Told when the connection breaks before the answer.
     var session: ServerSession?
+    /// Likewise, where another instance has the session.
+    var forward: Forward?
 
     init(_ handler: HTTPHandler, eventLoop: any EventLoop) {
         self.handler = handler

@@ -18,12 +18,13 @@ extension HTTPHandler {
                 transport: request.target.item("transport"),
                 revision: request.target.item("EIO"), sid: request.target.item("sid"),
                 isUpgrade: WebSocketUpgrade.isRequested(by: head)))
-        return route(decision, head)
+        return route(decision, request)
     }
 
     private func route(
-        _ decision: RequestValidator.Decision, _ head: HTTPRequestHead
+        _ decision: RequestValidator.Decision, _ request: IncomingRequest
     ) -> IncomingRequest.Route {
+        let head = request.head
         switch decision {
         case .refuse(let error): return refused(.refusal(error))
         case .open(.polling, _): return .openPolling
@@ -33,13 +34,11 @@ extension HTTPHandler {
             }
             return .openWebSocket(upgrade)
         case .poll(let sid):
-            return engine.registry[sid].map { .poll($0) } ?? refused(.refusal(.unknownSession))
+            return engine.registry[sid].map { .poll($0) } ?? elsewhere(sid, request)
         case .post(let sid):
-            return engine.registry[sid].map { .post($0) } ?? refused(.refusal(.unknownSession))
+            return engine.registry[sid].map { .post($0) } ?? elsewhere(sid, request)
         case .probe(let sid):
-            guard let session = engine.registry[sid] else {
-                return refused(.refusal(.unknownSession))
-            }
+            guard let session = engine.registry[sid] else { return elsewhere(sid, request) }
             guard let upgrade = WebSocketUpgrade(head) else {
                 return refused(WebSocketUpgrade.refusal)
             }
@@ -47,7 +46,7 @@ extension HTTPHandler {
         }
     }
 
-    private func refused(_ response: HTTPResponse) -> IncomingRequest.Route {
+    func refused(_ response: HTTPResponse) -> IncomingRequest.Route {
         loop.metrics.refusals += 1
         return .respond(response)
     }
@@ -67,6 +66,7 @@ extension HTTPHandler {
             let body = request.body
             exchange.onSession(session) { $0.post(body, exchange) }
         case .probe(let session, let upgrade): openProbe(session, upgrade, request, context)
+        case .forward(let forward): self.forward(request, forward)
         }
     }
 
@@ -199,10 +199,10 @@ extension HTTPHandler {
         if didSwitch { handler.start() }
     }
 
-    /// Answers 101 and puts the WebSocket in the place of HTTP: before the first frame is
+    /// Answers 101 and puts a WebSocket, or the tunnel to one, in the place of HTTP: before the first frame is
     /// written, and the decoder last, since it hands on what it had read too far.
-    private func switchProtocol(
-        _ upgrade: WebSocketUpgrade, headers: [(String, String)], to handler: WebSocketHandler,
+    func switchProtocol(
+        _ upgrade: WebSocketUpgrade, headers: [(String, String)], to handler: any ChannelHandler,
         _ context: ChannelHandlerContext
     ) -> Bool {
         let pipeline = context.pipeline.syncOperations

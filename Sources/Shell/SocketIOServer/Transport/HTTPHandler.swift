@@ -102,7 +102,14 @@ final class HTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, WheelTim
             refuseBody(request, context)
             return
         }
-        if request.keepsBody { request.body.writeImmutableBuffer(bytes) }
+        guard request.keepsBody else { return }
+        if case .forward(let forward) = request.route, !forward.holds(bytes.readableBytes) {
+            loop.metrics.forwardFailures += 1
+            request.closesConnection = true
+            write(Forward.overload, to: request, context)
+            return
+        }
+        request.body.writeImmutableBuffer(bytes)
     }
 
     private func refuseBody(_ request: IncomingRequest, _ context: ChannelHandlerContext) {
@@ -172,6 +179,7 @@ final class HTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, WheelTim
         _ response: HTTPResponse, to request: IncomingRequest, _ context: ChannelHandlerContext
     ) {
         request.exchange.session = nil
+        request.exchange.forward?.cancel()
         var headers = response.headers
         request.crossOrigin.apply(to: &headers)
         if response.status.mayHaveResponseBody {
@@ -264,6 +272,7 @@ final class HTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, WheelTim
         case .idle, .draining, .upgraded: return
         }
         phase = .draining
+        exchange.forward?.cancel()
         guard let session = exchange.session else { return }
         exchange.session = nil
         exchange.onSession(session) { $0.exchangeAborted(exchange) }

@@ -14,6 +14,8 @@ final class IncomingRequest {
         case poll(ServerSession)
         case post(ServerSession)
         case probe(ServerSession, WebSocketUpgrade)
+        /// Another instance has the session.
+        case forward(Forward)
     }
 
     let head: HTTPRequestHead
@@ -48,13 +50,16 @@ final class IncomingRequest {
 
     var keepsBody: Bool {
         switch route {
-        case .plain, .post: earlyAnswer == nil
+        case .plain, .post, .forward: earlyAnswer == nil
         default: false
         }
     }
 
     var bodyLimit: Int {
-        if case .post = route { limits.maxPayloadBytes } else { limits.maxPlainBodyBytes }
+        switch route {
+        case .post, .forward: limits.maxPayloadBytes
+        default: limits.maxPlainBodyBytes
+        }
     }
 
     func handshake(isWebSocket: Bool) -> HandshakeRequest {

@@ -1,0 +1,76 @@
+/// How a request whose session another instance has gets there.
+///
+/// A proxy that is not sticky sends the polls of one session to any instance. The one that gets
+/// such a request asks `home` where its session is, sends the request there and gives back the
+/// answer; a WebSocket that takes a polling session over is tunnelled. What cannot be forwarded is
+/// answered like an unknown session (400, code 1), on which clients open a new one at once.
+///
+/// A forwarded request says so in `header` and is not forwarded again, so requests cannot go in
+/// circles. Whoever else sends that header gets what he would get without forwarding. No address
+/// of the client goes along: a session knows its client since it was opened.
+public struct SessionForwarding: Sendable {
+    public typealias Home = @Sendable (_ sid: String) -> ForwardTarget?
+
+    /// Marks a forwarded request.
+    public static let header = "x-tandem-forwarded"
+
+    /// Where the session of that id is: nil where nobody else has it, or its instance is known to
+    /// be gone. Asked on an event loop for each such request, and every second while it waits.
+    public var home: Home
+    /// Called once, after the first forward that another instance has served: the time to tell
+    /// the operator that the proxy is not sticky.
+    public var onFirstForward: @Sendable (FirstForward) -> Void = { _ in }
+    public var limits = Limits()
+
+    public init(home: @escaping Home) {
+        self.home = home
+    }
+
+    public struct FirstForward: Sendable, Hashable {
+        /// The instance that had the session.
+        public let target: ForwardTarget
+        /// Who sent the request here, most likely the proxy.
+        public let peerAddress: String
+    }
+
+    public struct Limits: Sendable, Hashable {
+        /// Whole requests on their way and tunnels, of all clients. Beyond: 503.
+        public var maxForwards = 4_000
+        /// Bytes of bodies and answers on their way, of all clients. Beyond: 503.
+        public var maxBytes = 128 * 1024 * 1024
+        /// Bytes of each body or answer that do not count for `maxBytes`, so that long messages
+        /// cannot keep short ones out.
+        public var uncountedBytes = 64 * 1024
+        /// Time for a connection to the other instance. Beyond: unknown session.
+        public var connectTimeout: Duration = .seconds(1)
+        /// Time for an answer, or for the next byte through a tunnel, on top of the ping interval:
+        /// a poll is answered by the next ping at the latest. Beyond: unknown session, or the
+        /// tunnel is closed.
+        public var answerMargin: Duration = .seconds(5)
+        /// Connections to one instance that each event loop keeps for later requests. Beyond:
+        /// closed after their answer.
+        public var maxIdleConnections = 64
+        /// Time for which they are kept. Below the `httpIdleTimeout` of the other side, so that
+        /// none is closed there while it is used here.
+        public var idleTimeout: Duration = .seconds(5)
+
+        public init() {}
+    }
+}
+
+/// Another instance, as this one reaches it.
+public struct ForwardTarget: Sendable, Hashable {
+    /// Its id, for logs.
+    public let name: String
+    public let host: String
+    public let port: Int
+
+    public init(name: String, host: String, port: Int) {
+        self.name = name
+        self.host = host
+        self.port = port
+    }
+
+    /// For the `Host` header.
+    var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
