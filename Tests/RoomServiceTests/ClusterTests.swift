@@ -180,6 +180,22 @@ import Testing
         #expect(survivors == ["server-1"])
     }
 
+    @Test func aSessionIsAtHomeWhereItsIDSaysUnlessThatInstanceIsDead() throws {
+        let (world, leases) = try started()
+        leases.set(.other(beat: 1))
+        world.advance(.seconds(1))
+        leases.set(.other(beat: 2))
+        world.advance(.seconds(1))
+        let home = ForwardTarget(name: "server-2", host: "127.0.0.1", port: 3002)
+        #expect(world.cluster.sessionHome("server-2.abc") == home)
+        for sid in ["server-1.abc", "server-3.abc", "server-2", "abc", "", ".", "server-2.a.b"] {
+            #expect(world.cluster.sessionHome(sid) == nil, "\(sid)")
+        }
+        #expect(world.cluster.sessionHome("server-2." + String(repeating: "a", count: 200)) == nil)
+        world.advance(.seconds(10))
+        #expect(world.cluster.sessionHome("server-2.abc") == nil)
+    }
+
     // MARK: Is it gone?
 
     @Test func oneselfIsNotGone() throws {

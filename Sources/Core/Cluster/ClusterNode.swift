@@ -18,6 +18,15 @@ package struct ClusterNode: Sendable, Hashable {
     /// and other instances probe it.
     package var upstream: String { server.name }
 
+    /// The upstream taken apart, an IPv6 host without its brackets.
+    package var address: (host: String, port: Int)? {
+        guard let colon = upstream.lastIndex(of: ":"),
+            let port = Int(upstream[upstream.index(after: colon)...])
+        else { return nil }
+        let host = upstream[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
+        return (String(host), port)
+    }
+
     package static func isValidID(_ id: some StringProtocol) -> Bool {
         (1...64).contains(id.utf8.count)
             && id.utf8.allSatisfy { byte in

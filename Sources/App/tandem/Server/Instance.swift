@@ -68,7 +68,8 @@ final class Instance: Sendable {
         server = SocketIOServer(
             options: Self.serverOptions(
                 settings, files: files, instance: { box.withLockedValue { $0 } },
-                routes: { routes.withLockedValue { $0 } }),
+                routes: { routes.withLockedValue { $0 } },
+                forwarding: SessionForwarding(through: cluster, logger)),
             eventLoopGroup: group, logger: logger,
             adapter: relay?.adapter ?? local)
         rooms = RoomService(
@@ -218,7 +219,7 @@ final class Instance: Sendable {
 
     private static func serverOptions(
         _ settings: Settings, files: Int?, instance: @escaping @Sendable () -> Instance?,
-        routes: @escaping @Sendable () -> HTTPAPI?
+        routes: @escaping @Sendable () -> HTTPAPI?, forwarding: SessionForwarding
     ) -> ServerOptions {
         var options = ServerOptions()
         options.host = settings.host
@@ -232,6 +233,7 @@ final class Instance: Sendable {
         options.limits.maxConnections = FileLimit.connections(
             wished: options.limits.maxConnections, files: files)
         options.trustedProxies = settings.trustedProxies
+        options.forwarding = forwarding
         options.allowsOrigin = { [origins = settings.origins] in origins.allows($0) }
         options.handshakeHeaders = { request in
             let token = ResumeCookie.token(of: request)

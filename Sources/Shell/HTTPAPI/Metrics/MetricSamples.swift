@@ -68,6 +68,9 @@ package struct MetricSamples: Sendable {
         set(.enginePingTimeouts, engine.pingTimeouts)
         set(.engineSlowClients, engine.slowClients)
         set(.engineBacklog, engine.backloggedBytes)
+        set(.engineForwards, engine.forwards)
+        set(.engineForwardFailures, engine.forwardFailures)
+        set(.engineOpenTunnels, engine.openTunnels)
     }
 
     private static func text(of labels: Labels) -> String {

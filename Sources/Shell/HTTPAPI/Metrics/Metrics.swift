@@ -139,6 +139,15 @@ extension Metric {
         "tandem_engine_slow_clients_total", .counter, "Sessions closed for reading too slowly")
     package static let engineBacklog = Metric(
         "tandem_engine_backlog_bytes", .gauge, "Bytes waiting for sessions that are backed up")
+    package static let engineForwards = Metric(
+        "tandem_engine_forwards_total", .counter,
+        "Requests forwarded to the instance that has their session: the proxy is not sticky"
+    )
+    package static let engineForwardFailures = Metric(
+        "tandem_engine_forward_failures_total", .counter,
+        "Requests for a session of another instance that could not be forwarded")
+    package static let engineOpenTunnels = Metric(
+        "tandem_engine_open_tunnels", .gauge, "WebSockets whose session another instance has")
 
     // MARK: HTTP
 

@@ -367,6 +367,26 @@ package final class ClusterService: ClusterView, Sendable {
             ])
     }
 
+    // MARK: Sessions
+
+    /// The other instance that has the session of this id, `<instance>.<random>`; nil where that is
+    /// none of `CLUSTER_NODES`, or is known to be dead.
+    package func sessionHome(_ sid: String) -> ForwardTarget? {
+        guard sid.utf8.count <= Self.maxSessionIDBytes, let dot = sid.lastIndex(of: ".") else {
+            return nil
+        }
+        let id = String(sid[..<dot])
+        let now = clock.elapsed
+        guard id != own.id,
+            let peer = state.withLockedValue({ $0.membership.peer(id, now: now) }),
+            peer.state != .dead, let (host, port) = peer.node?.address
+        else { return nil }
+        return ForwardTarget(name: id, host: host, port: port)
+    }
+
+    /// An id of an instance has 64 bytes at most, what is random after it about 20.
+    private static let maxSessionIDBytes = 128
+
     // MARK: For status
 
     package var standing: Standing { state.withLockedValue { $0.membership.standing } }

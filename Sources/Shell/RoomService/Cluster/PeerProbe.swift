@@ -14,7 +14,7 @@ struct PeerProbe: Sendable {
 
     /// Never fails: what goes wrong is an answer too.
     func ask(_ node: ClusterNode) -> EventLoopFuture<ProbeResult> {
-        guard let (host, port) = Self.address(node.upstream) else {
+        guard let (host, port) = node.address else {
             return eventLoop.makeSucceededFuture(.silent)
         }
         let answer = eventLoop.makePromise(of: ProbeResult.self)
@@ -34,14 +34,6 @@ struct PeerProbe: Sendable {
             deadline.cancel()
             connection.whenSuccess { $0.close(promise: nil) }
         }
-    }
-
-    private static func address(_ upstream: String) -> (String, Int)? {
-        guard let colon = upstream.lastIndex(of: ":"),
-            let port = Int(upstream[upstream.index(after: colon)...])
-        else { return nil }
-        let host = upstream[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
-        return (String(host), port)
     }
 
     /// Refused: nobody listens there. Anything else may be the network's fault.
