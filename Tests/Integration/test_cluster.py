@@ -263,7 +263,12 @@ async def test_R21_nobody_is_sent_to_an_instance_that_cannot_serve(clusters, peo
         await asyncio.sleep(6)
     else:
         owner.terminate()
-        await asyncio.sleep(1)
+
+        async def is_known():
+            return await here.owner(rooms[0]) == here.name
+
+        # Said with its next heartbeat, and read with the other's: two seconds, or a bit more.
+        await eventually(is_known, 5, what="the other knows that it drains")
     for one in rooms:
         refusal = await redirect_of(people, here.url, one)
         assert refusal is None, f"sent to an instance that is {fault}"
