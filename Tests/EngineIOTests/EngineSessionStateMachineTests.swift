@@ -10,11 +10,12 @@ enum Situation: String, CaseIterable, Sendable {
     case polling, waiting, posting, candidate, candidateWaiting, probed, probedWaiting
     case webSocket, closing, closed
 
-    func make() -> Machine {
+    func make(_ revision: ProtocolRevision = .four) -> Machine {
         let settings = Machine.Settings(
             pingInterval: 1000, pongPatience: 2000, upgradeTimeout: 500, closeTimeout: 300)
         var machine = Machine(
-            self == .webSocket ? .webSocket : .polling, settings: settings, now: 0)
+            self == .webSocket ? .webSocket : .polling, revision: revision, settings: settings,
+            now: 0)
         switch self {
         case .polling, .webSocket: break
         case .waiting: #expect(machine.pollArrived(hasQueued: false, now: 0) == .hold)
@@ -190,12 +191,53 @@ enum Situation: String, CaseIterable, Sendable {
         return words.joined(separator: " ")
     }
 
+    /// Revision 3 answers some events otherwise: the client pings.
+    static let revision3Rows: [Row] = [
+        Row(
+            name: "client ping", event: { text($0.received(.ping, now: 1)) },
+            answers: .init(repeating: "answerPing", count: 8) + ["ignore", "ignore"]),
+        Row(
+            name: "pong", event: { text($0.received(.pong, now: 1)) },
+            answers: .init(repeating: "close(transportError)", count: 8) + ["ignore", "ignore"]),
+        Row(
+            name: "1000 ms", event: { due($0.timePassed(now: 1000)) },
+            answers: ["", "", "", "probe", "probe", "probe", "probe", "", "forget", ""]),
+        Row(
+            name: "2999 ms", event: { due($0.timePassed(now: 2999)) },
+            answers: ["", "", "", "probe", "probe", "probe", "probe", "", "forget", ""]),
+        Row(
+            name: "3000 ms", event: { due($0.timePassed(now: 3000)) },
+            answers: [
+                "pingTimeout", "pingTimeout", "pingTimeout", "probe pingTimeout",
+                "probe pingTimeout", "probe pingTimeout", "probe pingTimeout", "pingTimeout",
+                "forget", "",
+            ]),
+        Row(
+            name: "3500 ms, heard at 600",
+            event: {
+                $0.heard(now: 600)
+                return due($0.timePassed(now: 3500))
+            },
+            answers: ["", "", "", "probe", "probe", "probe", "probe", "", "forget", ""]),
+    ]
+
     @Test(arguments: rows)
     func everyEventHasItsAnswerInEverySituation(row: Row) {
+        expectAnswers(row, .four)
+        guard !Self.revision3Rows.contains(where: { $0.name == row.name }) else { return }
+        expectAnswers(row, .three)
+    }
+
+    @Test(arguments: revision3Rows)
+    func inRevision3TheClientPings(row: Row) {
+        expectAnswers(row, .three)
+    }
+
+    private func expectAnswers(_ row: Row, _ revision: ProtocolRevision) {
         #expect(row.answers.count == Situation.allCases.count)
         for (situation, expected) in zip(Situation.allCases, row.answers) {
-            var machine = situation.make()
-            #expect(row.event(&machine) == expected, "\(row.name) in \(situation)")
+            var machine = situation.make(revision)
+            #expect(row.event(&machine) == expected, "\(row.name) in \(situation) \(revision)")
         }
     }
 
@@ -203,8 +245,8 @@ enum Situation: String, CaseIterable, Sendable {
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
     func noSequenceOfEventsBreaksAnInvariant(seed: UInt64) {
         var random = SplitMix(state: seed)
-        for _ in 0..<500 {
-            var machine = Situation.polling.make()
+        for round in 0..<500 {
+            var machine = Situation.polling.make(round % 2 == 0 ? .four : .three)
             var hasEnded = false
             for _ in 0..<40 {
                 let row = Self.rows[Int(random.next() % UInt64(Self.rows.count))]

@@ -43,6 +43,17 @@ import Testing
         #expect(heartbeat.timePassed(now: 159) == .timeout)
     }
 
+    @Test func inRevision3TheClientPingsAndSilenceIsATimeout() {
+        var heartbeat = Heartbeat(pingInterval: 10, pongPatience: 25, revision: .three, now: 100)
+        #expect(heartbeat.nextDeadline == 135)
+        #expect(heartbeat.timePassed(now: 134) == .nothing)
+        heartbeat.heard(now: 134)
+        #expect(heartbeat.nextDeadline == 169)
+        heartbeat.receivedPong(now: 140)
+        #expect(heartbeat.timePassed(now: 174) == .nothing)
+        #expect(heartbeat.timePassed(now: 175) == .timeout)
+    }
+
     @Test func aLateClockSkipsPingsAndSendsOne() {
         var heartbeat = make()
         #expect(heartbeat.timePassed(now: 100_000) == .ping)

@@ -7,24 +7,30 @@ import Testing
 
     private func decide(
         _ method: Request.Method = .get, transport: String? = "polling", revision: String? = "4",
-        sid: String? = nil, isUpgrade: Bool = false,
-        allowing transports: Set<TransportKind> = [.polling, .webSocket]
+        sid: String? = nil, isUpgrade: Bool = false, wantsScript: Bool = false,
+        allowing transports: Set<TransportKind> = [.polling, .webSocket],
+        _ revisions: Set<ProtocolRevision> = [.three, .four]
     ) -> RequestValidator.Decision {
-        RequestValidator(transports: transports).decide(
+        RequestValidator(transports: transports, revisions: revisions).decide(
             Request(
                 method: method, transport: transport, revision: revision, sid: sid,
-                isUpgrade: isUpgrade))
+                isUpgrade: isUpgrade, wantsScript: wantsScript))
     }
 
     @Test func goodRequestsAreSortedByWhatTheyWant() {
         #expect(decide() == .open(.polling, .four))
         #expect(decide(transport: "websocket", isUpgrade: true) == .open(.webSocket, .four))
+        #expect(decide(revision: "3") == .open(.polling, .three))
+        #expect(
+            decide(transport: "websocket", revision: "3", isUpgrade: true)
+                == .open(.webSocket, .three))
         #expect(decide(sid: "a") == .poll(sid: "a"))
         #expect(decide(.post, sid: "a") == .post(sid: "a"))
         #expect(decide(transport: "websocket", sid: "a", isUpgrade: true) == .probe(sid: "a"))
     }
 
     @Test func eachRefusalHasTheNumberOfTheProtocol() {
+        let unsupported = RequestValidator.Decision.refuse(.unsupportedProtocolVersion)
         #expect(decide(transport: nil) == .refuse(.unknownTransport))
         #expect(decide(transport: "webtransport") == .refuse(.unknownTransport))
         #expect(decide(allowing: [.webSocket]) == .refuse(.unknownTransport))
@@ -35,8 +41,20 @@ import Testing
         #expect(decide(.other, sid: "a") == .refuse(.badRequest))
         #expect(decide(.post, transport: "websocket", sid: "a") == .refuse(.badRequest))
         #expect(decide(revision: nil) == .refuse(.unsupportedProtocolVersion))
-        #expect(decide(revision: "3") == .refuse(.unsupportedProtocolVersion))
+        #expect(decide(revision: "3", allowing: [.polling], [.four]) == unsupported)
+        #expect(decide(revision: "2") == unsupported)
+        #expect(decide(revision: "03") == unsupported)
         #expect(decide(revision: "abc") == .refuse(.unsupportedProtocolVersion))
+    }
+
+    /// A script is readable for pages that the rule of origins keeps out.
+    @Test func anAnswerAsAScriptIsRefusedInEveryRevision() {
+        for revision in ["3", "4"] {
+            #expect(decide(revision: revision, wantsScript: true) == .refuse(.badRequest))
+            #expect(
+                decide(revision: revision, sid: "a", wantsScript: true) == .refuse(.badRequest))
+        }
+        #expect(decide(.post, sid: "a", wantsScript: true) == .refuse(.badRequest))
     }
 
     @Test func numbersMessagesAndStatusesAreThoseOfTheReferenceServer() {

@@ -342,15 +342,20 @@ import Testing
         world.advance(.seconds(1))
         let names = (0..<50).map { "room-\($0)" }
         let room = try #require(names.first { world.cluster.owner(of: $0).id == "server-2" })
-        func request(_ query: [(name: String, value: String)]) -> HandshakeRequest {
+        func request(
+            _ query: [(name: String, value: String)], from address: String = "10.0.0.1"
+        ) -> HandshakeRequest {
             HandshakeRequest(
                 method: .GET, path: "/socket.io/", query: query, headers: ["host": "one"],
-                remoteAddress: "10.0.0.1", peerAddress: "10.0.0.1", isWebSocket: true)
+                remoteAddress: address, peerAddress: address, isWebSocket: true)
         }
         let error = world.cluster.redirect(request([("roomId", room)]))
         #expect(error?.message == "REDIRECT:http://two")
         #expect(error?.data?.json["owner"]?.string == "server-2")
         #expect(world.cluster.redirect(request([])) == nil)
+        let old = world.cluster.redirect(
+            request([("roomId", room), ("EIO", "3")], from: "10.0.0.2"))
+        #expect(old == ConnectError(message: "REDIRECT:http://two"), "data would hide the message")
     }
 }
 

@@ -25,6 +25,24 @@ struct PacketEncoderTests {
         #expect(
             text(PacketEncoder.connectError("no", data: ["a": 1], namespace: "/a"))
                 == #"4/a,{"message":"no","data":{"a":1}}"#)
+    }
+
+    @Test("In revision 4 an accepted CONNECT has no payload, a refused one data or a string")
+    func revision4() {
+        #expect(text(PacketEncoder.connect(sid: "s", revision: .four)) == "0")
+        #expect(
+            text(PacketEncoder.connect(sid: "s", namespace: "/a", revision: .four)) == "0/a,")
+        #expect(text(PacketEncoder.connectError("n\"o", revision: .four)) == #"4"n\"o""#)
+        #expect(
+            text(PacketEncoder.connectError("no", namespace: "/a", revision: .four))
+                == #"4/a,"no""#)
+        #expect(
+            text(PacketEncoder.connectError("no", data: ["a": 1], revision: .four))
+                == #"4{"a":1}"#)
+    }
+
+    @Test("DISCONNECT has no payload")
+    func disconnect() {
         #expect(text(PacketEncoder.disconnect()) == "1")
         #expect(text(PacketEncoder.disconnect(namespace: "/a")) == "1/a,")
     }

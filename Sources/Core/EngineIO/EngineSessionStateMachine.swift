@@ -53,14 +53,20 @@ package struct EngineSessionStateMachine: Sendable, Hashable {
     }
 
     private let settings: Settings
+    private let revision: ProtocolRevision
     private var state: State
     private var heartbeat: Heartbeat
 
-    package init(_ transport: TransportKind, settings: Settings, now: Int64) {
+    package init(
+        _ transport: TransportKind, revision: ProtocolRevision = .four, settings: Settings,
+        now: Int64
+    ) {
         self.settings = settings
+        self.revision = revision
         state = transport == .polling ? .polling(Polling()) : .webSocket
         heartbeat = Heartbeat(
-            pingInterval: settings.pingInterval, pongPatience: settings.pongPatience, now: now)
+            pingInterval: settings.pingInterval, pongPatience: settings.pongPatience,
+            revision: revision, now: now)
     }
 
     package var transport: TransportKind {
@@ -99,6 +105,8 @@ package struct EngineSessionStateMachine: Sendable, Hashable {
 extension EngineSessionStateMachine {
     package enum PacketAction: Sendable, Hashable {
         case deliver
+        /// Send a pong with the data of the ping.
+        case answerPing
         case ignore
         case close(CloseCause)
     }
@@ -117,15 +125,16 @@ extension EngineSessionStateMachine {
     package mutating func received(_ type: PacketType, now: Int64) -> PacketAction {
         guard isOpen else { return .ignore }
         heartbeat.heard(now: now)
-        switch type {
-        case .message: return .deliver
-        case .pong:
+        switch (type, revision) {
+        case (.message, _): return .deliver
+        case (.ping, .three): return .answerPing
+        case (.pong, .four):
             heartbeat.receivedPong(now: now)
             return .ignore
-        case .close: return .close(.transportClose)
-        // In protocol 4 only a server pings.
-        case .ping: return .close(.transportError)
-        case .open, .upgrade, .noop: return .ignore
+        case (.close, _): return .close(.transportClose)
+        // In revision 3 only a client pings, in revision 4 only a server.
+        case (.ping, .four), (.pong, .three): return .close(.transportError)
+        case (.open, _), (.upgrade, _), (.noop, _): return .ignore
         }
     }
 }

@@ -51,4 +51,8 @@ package enum PacketError: Error, Sendable, Hashable {
     case base64
     /// More packets in a payload than `Payload.maxPackets`.
     case tooMany
+    /// The length before a packet is none, or not that of what follows (revision 3).
+    case length
+    /// A string that is not UTF-8 (revision 3).
+    case encoding
 }

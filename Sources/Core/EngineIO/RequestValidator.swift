@@ -12,15 +12,19 @@ package struct RequestValidator: Sendable {
         package var sid: String?
         /// Whether the request asks to become a WebSocket.
         package var isUpgrade: Bool
+        /// Whether it has the query item `j`: the answer is to be a script.
+        package var wantsScript: Bool
 
         package init(
-            method: Method, transport: String?, revision: String?, sid: String?, isUpgrade: Bool
+            method: Method, transport: String?, revision: String?, sid: String?, isUpgrade: Bool,
+            wantsScript: Bool = false
         ) {
             self.method = method
             self.transport = transport
             self.revision = revision
             self.sid = sid
             self.isUpgrade = isUpgrade
+            self.wantsScript = wantsScript
         }
     }
 
@@ -34,15 +38,22 @@ package struct RequestValidator: Sendable {
     }
 
     package var transports: Set<TransportKind>
+    package var revisions: Set<ProtocolRevision>
 
-    package init(transports: Set<TransportKind>) {
+    package init(
+        transports: Set<TransportKind>,
+        revisions: Set<ProtocolRevision> = Set(ProtocolRevision.allCases)
+    ) {
         self.transports = transports
+        self.revisions = revisions
     }
 
     package func decide(_ request: Request) -> Decision {
         guard let kind = request.transport.flatMap(TransportKind.init(rawValue:)),
             transports.contains(kind)
         else { return .refuse(.unknownTransport) }
+        // A script can be read from any page: it would carry a session past the rule of origins.
+        guard !request.wantsScript else { return .refuse(.badRequest) }
         guard let sid = request.sid else { return decideOpening(request, kind) }
         switch (kind, request.method, request.isUpgrade) {
         case (.webSocket, .get, true): return .probe(sid: sid)
@@ -55,9 +66,9 @@ package struct RequestValidator: Sendable {
     private func decideOpening(_ request: Request, _ kind: TransportKind) -> Decision {
         guard request.method == .get else { return .refuse(.badHandshakeMethod) }
         guard request.isUpgrade == (kind == .webSocket) else { return .refuse(.badRequest) }
-        guard let revision = request.revision.flatMap(ProtocolRevision.init(rawValue:)) else {
-            return .refuse(.unsupportedProtocolVersion)
-        }
+        guard let revision = request.revision.flatMap(ProtocolRevision.init(rawValue:)),
+            revisions.contains(revision)
+        else { return .refuse(.unsupportedProtocolVersion) }
         return .open(kind, revision)
     }
 }

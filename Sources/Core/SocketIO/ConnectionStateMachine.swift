@@ -42,6 +42,15 @@ package struct ConnectionStateMachine: Sendable {
         self.maxNamespaces = maxNamespaces
     }
 
+    /// The connection is open. In revision 4 the client takes itself to be in the main namespace
+    /// without asking.
+    package mutating func opened(_ revision: ProtocolRevision) -> Action {
+        switch revision {
+        case .four: received(Packet(.connect))
+        case .five: .ignore
+        }
+    }
+
     package var isIdle: Bool { !states.values.contains(.connected) }
 
     package mutating func received(_ packet: Packet) -> Action {

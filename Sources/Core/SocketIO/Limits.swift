@@ -8,6 +8,9 @@ package struct PacketLimits: Sendable, Hashable {
     package var maxPacketBytes = 32 << 20
     /// Bytes of a namespace's name. Default 256; beyond: `.namespace`.
     package var maxNamespaceBytes = 256
+    /// Bytes of the query behind the namespace of a CONNECT of revision 4. Default 4 KiB; beyond:
+    /// `.namespace`.
+    package var maxConnectQueryBytes = 4 << 10
     /// Bytes of an event's name. Default 256; beyond: `.eventName`.
     package var maxEventNameBytes = 256
     /// Depth and size of the JSON payload. Beyond: `.json`.

@@ -9,7 +9,8 @@ package enum PacketType: UInt8, Sendable, Hashable {
     case connectError = 4
 }
 
-/// One packet of the Socket.IO protocol, revision 5.
+/// One packet of the Socket.IO protocol, as revision 5 has it; `PacketDecoder` turns the CONNECT of
+/// revision 4 into this form.
 ///
 /// On the wire: `<type>[<attachments>-][<namespace>,][<ack id>][<JSON payload>]`, then one binary
 /// message for each attachment. Example: `51-/admin,12["picture",{"_placeholder":true,"num":0}]`.

@@ -11,6 +11,7 @@ internal import JSON
 /// `PacketLimits.maxPacketBytes`; after an error nothing more is decoded.
 package struct PacketDecoder: Sendable {
     private let limits: PacketLimits
+    private let revision: ProtocolRevision
     private var state = State.idle
 
     private enum State: Sendable {
@@ -21,8 +22,9 @@ package struct PacketDecoder: Sendable {
         case failed(PacketError)
     }
 
-    package init(limits: PacketLimits = PacketLimits()) {
+    package init(limits: PacketLimits = PacketLimits(), revision: ProtocolRevision = .five) {
         self.limits = limits
+        self.revision = revision
     }
 
     /// Whether a packet waits for its attachments.
@@ -93,7 +95,7 @@ package struct PacketDecoder: Sendable {
                 namespace: packet.namespace, event: packet.eventName, id: packet.eventID)
         case .idle:
             do throws(PacketError) {
-                let header = try PacketHeader(prefix, limits: limits)
+                let header = try PacketHeader(prefix, limits: limits, revision: revision)
                 skip(header.attachmentCount ?? 0)
                 return DiscardedPacket(header)
             } catch {
@@ -104,7 +106,7 @@ package struct PacketDecoder: Sendable {
 
     private mutating func decode(_ text: ArraySlice<UInt8>) throws(PacketError) -> Packet? {
         guard text.count <= limits.maxPacketBytes else { throw .tooLarge }
-        let header = try PacketHeader(text, limits: limits)
+        let header = try PacketHeader(text, limits: limits, revision: revision)
         let packet = Packet(
             header.type, namespace: header.namespace, id: header.id,
             payload: try payload(header))
@@ -119,6 +121,7 @@ package struct PacketDecoder: Sendable {
     }
 
     private func payload(_ header: PacketHeader) throws(PacketError) -> JSONText? {
+        if revision == .four, header.type == .connect { return ConnectQuery.auth(header.query) }
         var payload: JSONText?
         if !header.payload.isEmpty {
             do throws(JSONError) {

@@ -41,16 +41,25 @@ package enum PacketEncoder {
         return output
     }
 
-    /// The answer to an accepted CONNECT: `0{"sid":"…"}`.
-    package static func connect(sid: String, namespace: String = "/") -> [UInt8] {
+    /// The answer to an accepted CONNECT: `0{"sid":"…"}`; in revision 4 `0`.
+    package static func connect(
+        sid: String, namespace: String = "/", revision: ProtocolRevision = .five
+    ) -> [UInt8] {
+        guard revision == .five else { return encode(Packet(.connect, namespace: namespace)) }
         let payload: JSONValue = ["sid": .string(sid)]
         return encode(Packet(.connect, namespace: namespace, payload: payload.json))
     }
 
-    /// The answer to a refused CONNECT: `4{"message":"…","data":…}`.
+    /// The answer to a refused CONNECT: `4{"message":"…","data":…}`; in revision 4, which calls it
+    /// ERROR, the data alone or, where there is none, the message: `4"…"`.
     package static func connectError(
-        _ message: String, data: JSONValue? = nil, namespace: String = "/"
+        _ message: String, data: JSONValue? = nil, namespace: String = "/",
+        revision: ProtocolRevision = .five
     ) -> [UInt8] {
+        guard revision == .five else {
+            let payload = data ?? .string(message)
+            return encode(Packet(.connectError, namespace: namespace, payload: payload.json))
+        }
         var members: JSONMembers = ["message": .string(message)]
         members["data"] = data
         let payload = JSONValue.object(members)

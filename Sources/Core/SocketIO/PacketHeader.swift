@@ -6,6 +6,8 @@ struct PacketHeader {
     /// Nil for the types that carry no attachments.
     var attachmentCount: Int?
     var namespace = "/"
+    /// What stands behind the namespace in revision 4, without the `?`.
+    var query: ArraySlice<UInt8> = []
     var id: UInt64?
     /// The rest of the message.
     var payload: ArraySlice<UInt8>
@@ -13,7 +15,9 @@ struct PacketHeader {
     /// Largest whole number that JavaScript counts up to without gaps.
     static let maxID: UInt64 = 1 << 53
 
-    init(_ text: ArraySlice<UInt8>, limits: PacketLimits) throws(PacketError) {
+    init(
+        _ text: ArraySlice<UInt8>, limits: PacketLimits, revision: ProtocolRevision = .five
+    ) throws(PacketError) {
         var rest = text
         guard let digit = rest.popFirst() else { throw .empty }
         switch digit {
@@ -27,7 +31,9 @@ struct PacketHeader {
             attachmentCount = try Self.takeAttachmentCount(&rest, limits)
         default: throw .unknownType
         }
-        if let namespace = try Self.takeNamespace(&rest, limits) { self.namespace = namespace }
+        let (namespace, query) = try Self.takeNamespace(&rest, limits, revision)
+        if let namespace { self.namespace = namespace }
+        self.query = query
         id = try Self.takeID(&rest)
         payload = rest
     }
@@ -47,14 +53,24 @@ struct PacketHeader {
     }
 
     private static func takeNamespace(
-        _ rest: inout ArraySlice<UInt8>, _ limits: PacketLimits
-    ) throws(PacketError) -> String? {
-        guard rest.first == UInt8(ascii: "/") else { return nil }
-        let name = rest.prefix(limits.maxNamespaceBytes + 1).prefix { $0 != UInt8(ascii: ",") }
+        _ rest: inout ArraySlice<UInt8>, _ limits: PacketLimits, _ revision: ProtocolRevision
+    ) throws(PacketError) -> (name: String?, query: ArraySlice<UInt8>) {
+        guard rest.first == UInt8(ascii: "/") else { return (nil, []) }
+        let name = rest.prefix(limits.maxNamespaceBytes + 1).prefix {
+            $0 != UInt8(ascii: ",") && (revision == .five || $0 != UInt8(ascii: "?"))
+        }
         guard name.count <= limits.maxNamespaceBytes else { throw .namespace }
         guard let text = String(validating: name, as: UTF8.self) else { throw .namespace }
-        rest = rest.dropFirst(name.count + 1)
-        return text
+        rest = rest.dropFirst(name.count)
+        var query: ArraySlice<UInt8> = []
+        if revision == .four, rest.first == UInt8(ascii: "?") {
+            query = rest.dropFirst().prefix(limits.maxConnectQueryBytes + 1)
+                .prefix { $0 != UInt8(ascii: ",") }
+            guard query.count <= limits.maxConnectQueryBytes else { throw .namespace }
+            rest = rest.dropFirst(query.count + 1)
+        }
+        rest = rest.dropFirst()
+        return (text, query)
     }
 
     private static func takeID(

@@ -23,11 +23,12 @@ final class FakeSession: EngineSession, Sendable {
         var delegate: (any EngineSessionDelegate)?
     }
 
-    init(_ eventLoop: any EventLoop, id: String = "engine") {
+    init(_ eventLoop: any EventLoop, id: String = "engine", revision: String = "4") {
         self.id = id
         self.eventLoop = eventLoop
         request = HandshakeRequest(
-            method: .GET, path: "/socket.io/", query: [("roomId", "a")], headers: [:],
+            method: .GET, path: "/socket.io/", query: [("roomId", "a"), ("EIO", revision)],
+            headers: [:],
             remoteAddress: "127.0.0.1", peerAddress: "127.0.0.1", isWebSocket: true)
         state = NIOLockedValueBox(State())
     }
@@ -116,8 +117,8 @@ struct Bench {
 
     var main: Namespace { namespaces.obtain("/") }
 
-    func open(_ id: String = "engine") -> FakeSession {
-        let session = FakeSession(loop, id: id)
+    func open(_ id: String = "engine", revision: String = "4") -> FakeSession {
+        let session = FakeSession(loop, id: id, revision: revision)
         _ = SocketIOConnection(
             session, namespaces: namespaces, limits: limits, logger: Logger(label: "test"))
         return session

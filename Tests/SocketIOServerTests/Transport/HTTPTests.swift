@@ -125,7 +125,7 @@ import Testing
             method: "GET", query: "EIO=4&transport=websocket", status: 400,
             body: #"{"code":3,"message":"Bad request"}"#),
         Refusal(
-            method: "GET", query: "EIO=3&transport=polling", status: 400,
+            method: "GET", query: "EIO=2&transport=polling", status: 400,
             body: #"{"code":5,"message":"Unsupported protocol version"}"#),
     ])
     func refusalsHaveTheNumbersOfTheProtocolAndCORS(refusal: Refusal) async throws {

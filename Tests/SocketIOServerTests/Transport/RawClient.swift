@@ -8,7 +8,8 @@ final class RawClient {
     struct Answer: Equatable {
         var status: Int
         var headers: [String: String]
-        var body: String
+        var bytes: [UInt8]
+        var body: String { String(decoding: bytes, as: UTF8.self) }
     }
 
     struct Frame: Equatable {
@@ -136,7 +137,15 @@ final class RawClient {
         let length = toHead ? 0 : Int(headers["content-length"] ?? "0") ?? 0
         while buffer.readableBytes < length { try await more() }
         return Answer(
-            status: status, headers: headers, body: buffer.readString(length: length) ?? "")
+            status: status, headers: headers, bytes: buffer.readBytes(length: length) ?? [])
+    }
+
+    func post(_ target: String, bytes: [UInt8]) async throws -> Answer {
+        let head =
+            "POST \(target) HTTP/1.1\r\nHost: localhost\r\n"
+            + "Content-Type: application/octet-stream\r\nContent-Length: \(bytes.count)\r\n\r\n"
+        send(Array(head.utf8) + bytes)
+        return try await readAnswer()
     }
 
     func exchange(

@@ -89,19 +89,19 @@ final class TestServer {
     }
 
     /// An open WebSocket session, its open packet read.
-    func openWebSocket() async throws -> RawClient {
+    func openWebSocket(_ query: String = "EIO=4") async throws -> RawClient {
         let client = try await connect()
-        client.upgrade("/socket.io/?EIO=4&transport=websocket")
+        client.upgrade("/socket.io/?\(query)&transport=websocket")
         _ = try await client.readAnswer()
         _ = try await client.readFrame()
         return client
     }
 
     /// The target of a polling session that is open.
-    func openPolling(_ client: RawClient) async throws -> String {
-        let answer = try await client.exchange("GET", "/socket.io/?EIO=4&transport=polling")
-        let sid = answer.body.components(separatedBy: "\"")[3]
-        return "/socket.io/?EIO=4&transport=polling&sid=\(sid)"
+    func openPolling(_ client: RawClient, _ query: String = "EIO=4") async throws -> String {
+        let target = "/socket.io/?\(query)&transport=polling"
+        let sid = try await client.exchange("GET", target).body.components(separatedBy: "\"")[3]
+        return "\(target)&sid=\(sid)"
     }
 
     /// Runs a test on a server and shuts it down whatever happens.

@@ -360,8 +360,11 @@ package final class ClusterService: ClusterView, Sendable {
                 now: now)
         }
         guard case .redirect(let url, let ownerID) = decision else { return nil }
+        let message = "REDIRECT:\(url.text)"
+        // An older client is sent the data in place of the message, which it needs.
+        guard request.protocolRevision > 3 else { return ConnectError(message: message) }
         return ConnectError(
-            message: "REDIRECT:\(url.text)",
+            message: message,
             data: [
                 "url": .string(url.text), "roomId": .optional(room), "owner": .string(ownerID),
             ])

@@ -9,13 +9,15 @@ public import NIOCore
 /// namespace all methods but `closeTransport` are without effect.
 public final class Socket: Sendable {
     /// 20 characters safe in URLs, from the system's random source; unrelated to the id of the
-    /// connection.
+    /// connection. For a client of Engine.IO 3 what it takes for its id: that of the connection,
+    /// with `/namespace#` before it in all namespaces but `/`.
     public let id: String
     public let namespace: Namespace
     public let eventLoop: any EventLoop
     /// The request that opened the client's connection.
     public let handshake: HandshakeRequest
-    /// What the client sent with CONNECT; an object, or nil.
+    /// What the client sent with CONNECT; an object, or nil. For a client of Engine.IO 3 the query
+    /// behind the namespace, as strings.
     public let auth: JSONText?
 
     let session: any EngineSession

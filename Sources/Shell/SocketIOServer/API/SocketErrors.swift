@@ -1,6 +1,8 @@
 public import JSON
 
 /// Refuses a client in a namespace's middleware; sent as CONNECT_ERROR `{message, data}`.
+///
+/// A client of Engine.IO 3 is sent ERROR with `data`, or where that is nil with `message`.
 public struct ConnectError: Error, Sendable, Hashable {
     public var message: String
     /// Any value for the client, or nil to leave the field out.

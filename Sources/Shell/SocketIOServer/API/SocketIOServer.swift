@@ -1,7 +1,8 @@
 public import Logging
 public import NIOCore
 
-/// A Socket.IO server on one port, for clients of protocol revision 5 over Engine.IO 4.
+/// A Socket.IO server on one port, for clients of protocol revision 5 over Engine.IO 4 and of
+/// revision 4 over Engine.IO 3.
 ///
 ///     let server = SocketIOServer(options: options, eventLoopGroup: group, logger: logger)
 ///     server.of("/").onConnection { socket in

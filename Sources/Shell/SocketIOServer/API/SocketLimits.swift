@@ -16,6 +16,8 @@ public struct SocketLimits: Sendable, Hashable {
     public var maxEventNameBytes = 256
     /// Bytes of a namespace's name. Beyond: `.parseError`.
     public var maxNamespaceBytes = 256
+    /// Bytes of the query behind the namespace of a client of Engine.IO 3. Beyond: `.parseError`.
+    public var maxConnectQueryBytes = 4 * 1024
     /// Namespaces of one connection. Beyond: CONNECT_ERROR "Too many namespaces".
     public var maxNamespacesPerConnection = 16
     /// Acks that one socket's client owes. Beyond: `emitWithAck` fails with `.tooManyPending`.
@@ -35,6 +37,7 @@ public struct SocketLimits: Sendable, Hashable {
         limits.maxPacketBytes = maxPacketBytes
         limits.maxEventNameBytes = maxEventNameBytes
         limits.maxNamespaceBytes = maxNamespaceBytes
+        limits.maxConnectQueryBytes = maxConnectQueryBytes
         limits.json.maxDepth = maxPayloadDepth
         limits.json.maxBytes = maxPacketBytes
         return limits

@@ -30,7 +30,8 @@ final class EngineContext: Sendable {
         let limits = options.limits
         addresses = AddressBook(limits: limits)
         validator = RequestValidator(
-            transports: Set(options.transports.map { $0 == .polling ? .polling : .webSocket }))
+            transports: Set(options.transports.map { $0 == .polling ? .polling : .webSocket }),
+            revisions: options.allowsRevision3 ? [.three, .four] : [.four])
         sessionSettings = .init(
             pingInterval: options.pingInterval.wholeMilliseconds,
             pongPatience: options.pongPatience.wholeMilliseconds,

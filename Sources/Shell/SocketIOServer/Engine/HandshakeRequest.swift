@@ -1,3 +1,4 @@
+import EngineIO
 import NIOHTTP1
 
 /// The HTTP request that opens, or tries to open, an Engine.IO session.
@@ -57,6 +58,16 @@ public struct HandshakeRequest: Sendable {
     /// the address is trusted and has no such limits.
     public var limitedAddress: String? {
         isTrustedAddress ? nil : AddressBook.key(of: remoteAddress)
+    }
+
+    /// Revision of the Engine.IO protocol that the client speaks: 4, or 3 for clients of
+    /// Socket.IO 1 and 2.
+    public var protocolRevision: Int { wireForm.revision == .three ? 3 : 4 }
+
+    /// How the session's packets are spelled.
+    var wireForm: WireForm {
+        let revision = queryItem("EIO").flatMap(ProtocolRevision.init(rawValue:))
+        return WireForm(revision ?? .four, b64: queryItem("b64"))
     }
 
     /// The first query item of that name.

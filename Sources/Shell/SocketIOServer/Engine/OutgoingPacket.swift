@@ -26,26 +26,49 @@ enum OutgoingPacket {
     }
 
     /// The packet as a whole WebSocket frame.
-    var frame: ByteBuffer {
-        switch self {
-        case .text(let type, let data):
-            var frame = ByteBufferAllocator().buffer(
-                capacity: data.readableBytes + 1 + FrameHeader.maxEncodedSize)
-            frame.writeFrameHeader(.text, payload: data.readableBytes + 1)
-            frame.writeInteger(type.rawValue)
-            frame.writeImmutableBuffer(data)
-            return frame
-        case .binary(let data):
-            var frame = ByteBufferAllocator().buffer(
-                capacity: data.readableBytes + FrameHeader.maxEncodedSize)
-            frame.writeFrameHeader(.binary, payload: data.readableBytes)
-            frame.writeImmutableBuffer(data)
-            return frame
+    func frame(_ form: WireForm) -> ByteBuffer {
+        switch (self, form) {
+        case (.text(let type, let data), _):
+            return Self.frame(.text, type.rawValue, data)
+        case (.binary(let data), .four):
+            return Self.frame(.binary, nil, data)
+        case (.binary(let data), .three):
+            return Self.frame(.binary, Packet.revision3BinaryMessage, data)
+        case (.binary, .threeInText):
+            var text: [UInt8] = []
+            packet.writeRevision3Text(into: &text)
+            return Self.frame(.text, nil, ByteBuffer(bytes: text))
         }
     }
 
-    /// The body of a polling answer.
-    static func payload(_ packets: [OutgoingPacket]) -> ByteBuffer {
+    private static func frame(_ opcode: Opcode, _ type: UInt8?, _ data: ByteBuffer) -> ByteBuffer {
+        let size = data.readableBytes + (type == nil ? 0 : 1)
+        var frame = ByteBufferAllocator().buffer(capacity: size + FrameHeader.maxEncodedSize)
+        frame.writeFrameHeader(opcode, payload: size)
+        if let type { frame.writeInteger(type) }
+        frame.writeImmutableBuffer(data)
+        return frame
+    }
+
+    private var packet: Packet {
+        switch self {
+        case .text(let type, let data): Packet(type, Array(data.readableBytesView)[...])
+        case .binary(let data):
+            Packet(.message, Array(data.readableBytesView)[...], isBinary: true)
+        }
+    }
+
+    /// The body of a polling answer, and whether it is something else than text.
+    static func payload(
+        _ packets: [OutgoingPacket], _ form: WireForm
+    ) -> (body: ByteBuffer, isBinary: Bool) {
+        guard form != .four else { return (payload(packets), false) }
+        let payload = Revision3Payload.encode(
+            packets.map(\.packet), inText: form == .threeInText)
+        return (ByteBuffer(bytes: payload.bytes), payload.isBinary)
+    }
+
+    private static func payload(_ packets: [OutgoingPacket]) -> ByteBuffer {
         var body = ByteBufferAllocator().buffer(
             capacity: packets.reduce(0) { $0 + $1.byteCount + 1 })
         for (index, packet) in packets.enumerated() {

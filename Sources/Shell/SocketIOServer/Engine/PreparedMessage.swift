@@ -1,3 +1,5 @@
+import EngineIO
+import NIOConcurrencyHelpers
 import NIOCore
 import WebSocket
 
@@ -12,6 +14,9 @@ public struct PreparedMessage: Sendable {
     /// The text without the Engine.IO packet type.
     package let text: ByteBuffer
     package let attachments: [ByteBuffer]
+    /// Where the frames of Engine.IO 3 are kept; nil where they are the same, as without
+    /// attachments.
+    private let revision3Frames: NIOLockedValueBox<ByteBuffer?>?
 
     /// - Parameters:
     ///   - text: payload of the text message (for Socket.IO the encoded packet), valid UTF-8.
@@ -44,6 +49,27 @@ public struct PreparedMessage: Sendable {
         }
         webSocketFrames = frames
         self.attachments = attachments
+        revision3Frames = attachments.isEmpty ? nil : NIOLockedValueBox(nil)
+    }
+
+    /// The frames for a session of that form. Those of revision 3 are made for the first session
+    /// that asks, and shared by the next.
+    func frames(_ form: WireForm) -> ByteBuffer {
+        guard form != .four, let kept = revision3Frames else { return webSocketFrames }
+        guard form == .three else { return makeFrames(form) }
+        return kept.withLockedValue { kept in
+            let frames = kept ?? makeFrames(form)
+            kept = frames
+            return frames
+        }
+    }
+
+    private func makeFrames(_ form: WireForm) -> ByteBuffer {
+        var frames = OutgoingPacket.text(.message, text).frame(form)
+        for attachment in attachments {
+            frames.writeImmutableBuffer(OutgoingPacket.binary(attachment).frame(form))
+        }
+        return frames
     }
 
     /// Bytes that the message adds to a session's queue.

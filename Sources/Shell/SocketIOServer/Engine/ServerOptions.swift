@@ -8,6 +8,9 @@ public struct ServerOptions: Sendable {
     /// Served with and without a trailing slash.
     public var path = "/socket.io"
     public var transports: Set<Transport> = [.polling, .webSocket]
+    /// Whether clients of Engine.IO 3 are served, those of Socket.IO 1 and 2 (`EIO=3`). If not,
+    /// they are refused with "Unsupported protocol version".
+    public var allowsRevision3 = true
     /// Whether a polling session may move to a WebSocket.
     public var allowUpgrades = true
 

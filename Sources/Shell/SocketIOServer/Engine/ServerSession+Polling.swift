@@ -4,8 +4,23 @@ import NIOHTTP1
 import WebSocket
 
 extension ServerSession {
+    /// Whether a request with this session's id is from its client.
+    ///
+    /// A client of Engine.IO 3 takes the session's id for the id of its socket, which others are
+    /// told of. So that knowing it is not being the client, requests must come from the address
+    /// that opened the session; of IPv6, from its first 64 bits.
+    func admits(_ exchange: HTTPExchange) -> Bool {
+        form.revision == .four || exchange.remoteAddress == request.remoteAddress
+            || AddressBook.key(of: exchange.remoteAddress)
+                == AddressBook.key(of: request.remoteAddress)
+    }
+
     /// A polling request for this session; called on its loop.
     func pollArrived(_ exchange: HTTPExchange) {
+        guard admits(exchange) else {
+            exchange.respond(.refusal(.unknownSession))
+            return
+        }
         switch machine.pollArrived(hasQueued: !packets.isEmpty, now: loop.now) {
         case .hold:
             waitingPoll = exchange
@@ -13,7 +28,7 @@ extension ServerSession {
         case .answerQueued:
             waitingPoll = exchange
             answerPoll()
-        case .answerNoop: exchange.respond(.packets([OutgoingPacket(Packet(.noop))]))
+        case .answerNoop: exchange.respond(.packets([OutgoingPacket(Packet(.noop))], form))
         case .answerClose:
             waitingPoll = exchange
             answerPollWithEverything()
@@ -47,16 +62,16 @@ extension ServerSession {
     }
 
     private func answerPoll(with batch: [OutgoingPacket]) {
-        let body = OutgoingPacket.payload(batch)
-        loop.metrics.bytesSent += body.readableBytes
-        waitingPoll?.respond(.payload(body))
+        let response = HTTPResponse.packets(batch, form)
+        loop.metrics.bytesSent += response.body.readableBytes
+        waitingPoll?.respond(response)
         waitingPoll = nil
         setBackedUp(queuedBytes > limits.highWaterBytes)
     }
 
     /// Answers the request that opened the session: it counts as the first poll.
     func answerOpening(_ exchange: HTTPExchange) {
-        var response = HTTPResponse.payload(OutgoingPacket.payload(packets))
+        var response = HTTPResponse.packets(packets, form)
         for (name, value) in context.options.handshakeHeaders(request) {
             response.headers.add(name: name, value: value)
         }
@@ -64,10 +79,14 @@ extension ServerSession {
         packets.removeAll()
         queuedBytes = 0
         exchange.respond(response)
+        guard !machine.isOpen else { return }
+        // Closed as soon as it was opened: the answer has said so.
+        _ = machine.clientGone()
+        end()
     }
 
     func answerPollWithNoop() {
-        waitingPoll?.respond(.packets([OutgoingPacket(Packet(.noop))]))
+        waitingPoll?.respond(.packets([OutgoingPacket(Packet(.noop))], form))
         waitingPoll = nil
     }
 
@@ -85,6 +104,7 @@ extension ServerSession {
 
     /// A post begins. Nil: read its body, then call `post`; otherwise the answer.
     func postArrived(_ exchange: HTTPExchange) -> HTTPResponse? {
+        guard admits(exchange) else { return .refusal(.unknownSession) }
         switch machine.postArrived() {
         case .read:
             postingExchange = exchange
@@ -114,16 +134,26 @@ extension ServerSession {
             exchange.respond(.refusal(.badRequest))
             return
         }
-        let bytes = Array(body.readableBytesView)
-        var utf8 = UTF8Validator()
-        let isValid = bytes.withUnsafeBytes { utf8.validate($0) } && utf8.isComplete
-        guard isValid, let packets = try? Payload.decode(bytes[...]) else {
+        guard let packets = packets(of: Array(body.readableBytesView)) else {
             exchange.respond(.refusal(.badRequest))
             fail(.parseError)
             return
         }
         exchange.respond(.posted)
         for packet in packets where !receive(packet, bytes: packet.data.count) { return }
+    }
+
+    /// Nil for a body that is no payload.
+    private func packets(of body: [UInt8]) -> [Packet]? {
+        if form.revision == .three, Revision3Payload.isBinary(body[...]) {
+            return try? Revision3Payload.decode(body[...])
+        }
+        var utf8 = UTF8Validator()
+        guard body.withUnsafeBytes({ utf8.validate($0) }), utf8.isComplete else { return nil }
+        switch form.revision {
+        case .three: return try? Revision3Payload.decode(body[...])
+        case .four: return try? Payload.decode(body[...])
+        }
     }
 }
 
@@ -148,17 +178,17 @@ extension HTTPResponse {
         .json("{\"code\":\(code),\"message\":\(message.jsonQuoted)}".utf8, status: status)
     }
 
-    static func packets(_ packets: [OutgoingPacket]) -> HTTPResponse {
-        .payload(OutgoingPacket.payload(packets))
+    static func packets(_ packets: [OutgoingPacket], _ form: WireForm) -> HTTPResponse {
+        let (body, isBinary) = OutgoingPacket.payload(packets, form)
+        return HTTPResponse(headers: isBinary ? binaryHeaders : textHeaders, body: body)
     }
 
-    static func payload(_ body: ByteBuffer) -> HTTPResponse {
-        HTTPResponse(headers: payloadHeaders, body: body)
-    }
+    static let posted = HTTPResponse(headers: textHeaders, body: ByteBuffer(string: "ok"))
 
-    static let posted = HTTPResponse(headers: payloadHeaders, body: ByteBuffer(string: "ok"))
-
-    private static let payloadHeaders: HTTPHeaders = [
+    private static let textHeaders: HTTPHeaders = [
         "content-type": "text/plain; charset=UTF-8", "cache-control": "no-store",
+    ]
+    private static let binaryHeaders: HTTPHeaders = [
+        "content-type": "application/octet-stream", "cache-control": "no-store",
     ]
 }

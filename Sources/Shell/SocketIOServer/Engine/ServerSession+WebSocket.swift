@@ -31,27 +31,43 @@ extension ServerSession {
     private func received(_ event: FrameDecoder.Event) {
         switch event {
         case .text(let bytes):
-            guard let packet = try? Packet(textFrame: bytes) else {
-                fail(.parseError)
-                return
-            }
-            _ = receive(packet, bytes: bytes.count)
+            received(packet(text: bytes), bytes: bytes.count)
         case .binary(let bytes):
-            _ = receive(Packet(.message, bytes, isBinary: true), bytes: bytes.count)
+            received(packet(binary: bytes), bytes: bytes.count)
         case .tooLarge(let isText, let byteCount, let prefix):
             guard machine.isOpen else { return }
             machine.heard(now: loop.coarseNow)
             loop.metrics.messagesDiscarded += 1
+            let hasType = isText || form.revision == .three
             delegate?.engineSession(
-                self, discardedMessageOf: byteCount, prefix: isText ? prefix.dropFirst() : prefix)
+                self, discardedMessageOf: byteCount, prefix: hasType ? prefix.dropFirst() : prefix)
         case .ping, .pong, .close: machine.heard(now: loop.coarseNow)
         }
+    }
+
+    private func packet(text bytes: ArraySlice<UInt8>) -> Packet? {
+        switch form.revision {
+        case .three: try? Packet(revision3Text: bytes)
+        case .four: try? Packet(textFrame: bytes)
+        }
+    }
+
+    private func packet(binary bytes: ArraySlice<UInt8>) -> Packet? {
+        switch form.revision {
+        case .three: try? Packet(revision3Binary: bytes)
+        case .four: Packet(.message, bytes, isBinary: true)
+        }
+    }
+
+    private func received(_ packet: Packet?, bytes: Int) {
+        if let packet { _ = receive(packet, bytes: bytes) } else { fail(.parseError) }
     }
 
     // MARK: Upgrade
 
     /// A WebSocket asks for this session. Nil: let it in, then call `probeOpened`.
-    func probeArrived() -> RequestError? {
+    func probeArrived(_ exchange: HTTPExchange) -> RequestError? {
+        guard admits(exchange) else { return .unknownSession }
         defer { reschedule() }
         return machine.probeArrived(now: loop.now)
     }
@@ -78,7 +94,7 @@ extension ServerSession {
         }
         switch machine.probeReceived(packet, now: loop.coarseNow) {
         case .answerProbe(let flushesPoll):
-            answerProbe(OutgoingPacket(Packet(.pong, packet.data)).frame)
+            answerProbe(OutgoingPacket(Packet(.pong, packet.data)).frame(form))
             if flushesPoll { answerPollWithNoop() }
         case .completeUpgrade(let flushesPoll): completeUpgrade(flushesPoll: flushesPoll)
         case .closeProbe: closeCandidate()
@@ -101,7 +117,7 @@ extension ServerSession {
         loop.metrics.upgrades += 1
         countWebSocket()
         setBackedUp(false)
-        frames += packets.map(\.frame)
+        frames += packets.map { $0.frame(form) }
         packets.removeAll()
         flushLater()
     }

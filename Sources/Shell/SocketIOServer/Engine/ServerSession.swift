@@ -10,6 +10,7 @@ import WebSocket
 final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     let id: String
     let request: HandshakeRequest
+    let form: WireForm
     let loop: EngineLoop
     let context: EngineContext
 
@@ -49,10 +50,11 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     ) {
         id = SessionID.make(prefix: context.options.sessionIDPrefix)
         self.request = request
+        form = request.wireForm
         self.loop = loop
         self.context = context
         machine = EngineSessionStateMachine(
-            transport, settings: context.sessionSettings, now: loop.now)
+            transport, revision: form.revision, settings: context.sessionSettings, now: loop.now)
         seenStalls = loop.stallCount
     }
 
@@ -96,8 +98,9 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
             for attachment in broadcast.attachments { enqueue(.binary(attachment)) }
             return
         }
-        frames.append(broadcast.webSocketFrames)
-        queuedBytes += broadcast.byteCount
+        let prepared = broadcast.frames(form)
+        frames.append(prepared)
+        queuedBytes += prepared.readableBytes
         flushLater()
     }
 
@@ -107,7 +110,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
 
     private func enqueue(_ packet: OutgoingPacket) {
         if machine.transport == .webSocket {
-            frames.append(packet.frame)
+            frames.append(packet.frame(form))
         } else {
             packets.append(packet)
         }
@@ -197,6 +200,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         guard machine.isOpen else { return false }
         switch machine.received(packet.type, now: loop.coarseNow) {
         case .ignore: break
+        case .answerPing: enqueue(Packet(.pong, packet.data))
         case .deliver:
             loop.metrics.messagesReceived += 1
             loop.metrics.bytesReceived += bytes

@@ -106,7 +106,10 @@ final class Forward: WheelTimed {
     }
 
     private func head(for request: IncomingRequest) -> HTTPRequestHead {
-        var headers: HTTPHeaders = ["host": target.authority, SessionForwarding.header: "1"]
+        var headers: HTTPHeaders = [
+            "host": target.authority, SessionForwarding.header: "1",
+            "x-forwarded-for": request.address.remote,
+        ]
         if request.head.method == .POST {
             for value in request.head.headers["content-type"] {
                 headers.add(name: "content-type", value: value)

@@ -6,8 +6,10 @@
 /// answered like an unknown session (400, code 1), on which clients open a new one at once.
 ///
 /// A forwarded request says so in `header` and is not forwarded again, so requests cannot go in
-/// circles. Whoever else sends that header gets what he would get without forwarding. No address
-/// of the client goes along: a session knows its client since it was opened.
+/// circles. Whoever else sends that header gets what he would get without forwarding. The client's
+/// address goes along in `X-Forwarded-For`. Sessions know their clients since they were opened, but
+/// those of Engine.IO 3 take requests only from the address that opened them: for these the other
+/// instances must be among `ServerOptions.trustedProxies`.
 public struct SessionForwarding: Sendable {
     public typealias Home = @Sendable (_ sid: String) -> ForwardTarget?
 

@@ -8,8 +8,9 @@ extension Socket {
     func connected() {
         state.value.phase = .connected
         namespace.adapter.add(self)
-        session.send(
-            .text(ByteBuffer(bytes: PacketEncoder.connect(sid: id, namespace: namespace.name))))
+        let answer = PacketEncoder.connect(
+            sid: id, namespace: namespace.name, revision: connection.revision)
+        session.send(.text(ByteBuffer(bytes: answer)))
         for handler in namespace.connectionHandlers { handler(self) }
     }
 

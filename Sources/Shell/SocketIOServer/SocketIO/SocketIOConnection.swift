@@ -8,6 +8,7 @@ import SocketIO
 final class SocketIOConnection: EngineSessionDelegate {
     let session: any EngineSession
     let limits: SocketLimits
+    let revision: ProtocolRevision
     private let namespaces: NamespaceTable
     private let logger: Logger
     private let state: NIOLoopBound<State>
@@ -19,8 +20,8 @@ final class SocketIOConnection: EngineSessionDelegate {
         var sockets: [String: Socket] = [:]
         var connectTimer: Scheduled<Void>?
 
-        init(_ limits: SocketLimits) {
-            decoder = PacketDecoder(limits: limits.packetLimits)
+        init(_ limits: SocketLimits, _ revision: ProtocolRevision) {
+            decoder = PacketDecoder(limits: limits.packetLimits, revision: revision)
             machine = ConnectionStateMachine(maxNamespaces: limits.maxNamespacesPerConnection)
         }
     }
@@ -34,9 +35,11 @@ final class SocketIOConnection: EngineSessionDelegate {
         self.namespaces = namespaces
         self.limits = limits
         self.logger = logger
-        state = NIOLoopBound(State(limits), eventLoop: session.eventLoop)
+        revision = session.request.protocolRevision == 3 ? .four : .five
+        state = NIOLoopBound(State(limits, revision), eventLoop: session.eventLoop)
         session.delegate = self
         updateConnectTimer()
+        perform(state.value.machine.opened(revision))
     }
 
     // MARK: From the session
@@ -96,7 +99,11 @@ final class SocketIOConnection: EngineSessionDelegate {
     // MARK: Packets
 
     private func received(_ packet: Packet) {
-        switch state.value.machine.received(packet) {
+        perform(state.value.machine.received(packet))
+    }
+
+    private func perform(_ action: ConnectionStateMachine.Action) {
+        switch action {
         case .connect(let namespace, let auth): connect(namespace, auth)
         case .refuse(let namespace):
             sendConnectError(ConnectError(message: "Too many namespaces"), namespace)
@@ -127,9 +134,17 @@ final class SocketIOConnection: EngineSessionDelegate {
             return sendConnectError(ConnectError(message: "Invalid namespace"), name)
         }
         let socket = Socket(
-            id: SocketID.random(), namespace: namespace, auth: auth, connection: self)
+            id: socketID(in: name), namespace: namespace, auth: auth, connection: self)
         state.value.sockets[name] = socket
         pass(socket, namespace.middleware[...])
+    }
+
+    /// In revision 4 no id is sent: the client makes it from the session's.
+    private func socketID(in namespace: String) -> String {
+        switch revision {
+        case .four: namespace == "/" ? session.id : "\(namespace)#\(session.id)"
+        case .five: SocketID.random()
+        }
     }
 
     /// Asks one middleware after the other; at the end the socket is connected.
@@ -170,7 +185,7 @@ final class SocketIOConnection: EngineSessionDelegate {
 
     private func sendConnectError(_ error: ConnectError, _ namespace: String) {
         let text = PacketEncoder.connectError(
-            error.message, data: error.data, namespace: namespace)
+            error.message, data: error.data, namespace: namespace, revision: revision)
         session.send(.text(ByteBuffer(bytes: text)))
     }
 

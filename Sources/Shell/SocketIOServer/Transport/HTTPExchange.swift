@@ -2,10 +2,13 @@ import NIOCore
 
 /// One request that waits for its answer, as whoever will give the answer holds it.
 ///
-/// Unchecked: `handler`, `session` and `forward` are touched on `eventLoop` only.
+/// Unchecked: `handler`, `session` and `forward` are touched on `eventLoop` only, `remoteAddress` is
+/// not changed once others hold the exchange.
 final class HTTPExchange: @unchecked Sendable {
     let eventLoop: any EventLoop
     private weak var handler: HTTPHandler?
+    /// The client's address; set before the exchange is handed on, and not after.
+    var remoteAddress = ""
     /// Told when the connection breaks before the answer.
     var session: ServerSession?
     /// Likewise, where another instance has the session.

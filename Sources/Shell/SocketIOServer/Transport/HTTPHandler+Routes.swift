@@ -17,7 +17,8 @@ extension HTTPHandler {
                 method: head.method == .GET ? .get : head.method == .POST ? .post : .other,
                 transport: request.target.item("transport"),
                 revision: request.target.item("EIO"), sid: request.target.item("sid"),
-                isUpgrade: WebSocketUpgrade.isRequested(by: head)))
+                isUpgrade: WebSocketUpgrade.isRequested(by: head),
+                wantsScript: request.target.item("j") != nil))
         return route(decision, request)
     }
 
@@ -172,7 +173,7 @@ extension HTTPHandler {
         let exchange = request.exchange
         let box = NIOLoopBound((handler: self, request: request), eventLoop: loop.eventLoop)
         exchange.onSession(session) { session in
-            if let error = session.probeArrived() {
+            if let error = session.probeArrived(exchange) {
                 exchange.respond(.refusal(error))
                 return
             }

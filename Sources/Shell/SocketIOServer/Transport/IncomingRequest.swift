@@ -38,6 +38,7 @@ final class IncomingRequest {
         target = RequestTarget(head.uri)
         address = ClientAddress(
             peer: peer, headers: head.headers, trusted: options.trustedProxies)
+        exchange.remoteAddress = address.remote
         crossOrigin = CrossOrigin(head.headers, allows: options.allowsOrigin)
         limits = options.limits
         // Behind a request that asks for another protocol the decoder reads no HTTP.
