@@ -57,6 +57,17 @@ install_python() {
     touch "$stamp"
 }
 
+# Beside the newer ones of the same names, for a process that names this folder in PYTHONPATH.
+install_old_clients() {
+    local wants=Tests/Integration/requirements-old-clients.txt
+    export TANDEM_OLD_CLIENTS=$TANDEM_VENV/old-clients
+    [[ $TANDEM_OLD_CLIENTS/installed -nt $wants ]] && return 0
+    rm -rf "$TANDEM_OLD_CLIENTS"
+    "$TANDEM_PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps \
+        --target "$TANDEM_OLD_CLIENTS" -r "$wants" || return 1
+    touch "$TANDEM_OLD_CLIENTS/installed"
+}
+
 lint_swift() {
     swift format lint --strict --configuration .swift-format -r Sources Tests Package.swift
 }
@@ -92,6 +103,7 @@ python_tests() {
 begin_steps
 run_step "Tools" install_tools
 run_step "Python clients" install_python
+run_step "Old Python clients" install_old_clients
 if [[ -n $unit ]]; then
     run_step "Lint: Swift" lint_swift
     run_step "Lint: scripts" lint_shell

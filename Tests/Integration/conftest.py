@@ -8,6 +8,7 @@ import random
 import pytest
 
 from support.editor_client import EditorClient
+from support.old import OldClient
 from support.processes import Cluster
 from support.rooms import RoomClient
 from support.stock import StockClient
@@ -54,6 +55,13 @@ class People:
         self, url: str, transport: str = "websocket", room: str | None = None, **options
     ) -> StockClient:
         client = StockClient(transport, **options)
+        self.clients.append(client)
+        return await client.connect(url, room)
+
+    async def old(
+        self, url: str, transport: str = "websocket", room: str | None = None, **options
+    ) -> OldClient:
+        client = OldClient(transport, **options)
         self.clients.append(client)
         return await client.connect(url, room)
 
