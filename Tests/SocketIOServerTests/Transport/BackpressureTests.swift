@@ -22,8 +22,8 @@ import Testing
     ) throws {
         let embedded = EmbeddedEventLoop()
         let engine = EngineContext(
-            options: ServerOptions(), group: embedded, logger: Logger(label: "test")
-        ) { _ in }
+            options: ServerOptions(), group: embedded, logger: Logger(label: "test"),
+            mounts: [])
         let loop = try #require(engine.loop(of: embedded))
         let counter = ReadCounter()
         let channel = EmbeddedChannel(
@@ -49,8 +49,9 @@ import Testing
             let request = HandshakeRequest(
                 method: .GET, path: "/", query: [], headers: [:], remoteAddress: "",
                 peerAddress: "", isWebSocket: true)
+            let mount = EngineMount(path: "/") { _ in }
             let session = ServerSession(
-                .webSocket, request: request, loop: loop, context: engine)
+                .webSocket, request: request, mount: mount, loop: loop, context: engine)
             let handler = WebSocketHandler(session: session, loop: loop, context: engine)
             session.open(over: handler)
             handler.start()

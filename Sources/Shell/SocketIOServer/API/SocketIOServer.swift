@@ -21,19 +21,24 @@ public final class SocketIOServer: Sendable {
     ///   - limits: the bounds of the Socket.IO layer.
     ///   - eventLoopGroup: its loops carry connections and sockets.
     ///   - adapter: makes the adapter of each namespace; `LocalAdapter` unless given.
+    ///   - mounts: bare Engine.IO beside Socket.IO, on the same port; paths other than
+    ///     `ServerOptions.path`.
     public init(
         options: ServerOptions = ServerOptions(), limits: SocketLimits = SocketLimits(),
         eventLoopGroup: any EventLoopGroup, logger: Logger,
-        adapter: @escaping AdapterFactory = { _, loops, _ in LocalAdapter(loops: loops) }
+        adapter: @escaping AdapterFactory = { _, loops, _ in LocalAdapter(loops: loops) },
+        mounts: [EngineMount] = []
     ) {
         let loops = eventLoopGroup.makeIterator().map { $0 as any EventLoop }
         let namespaces = NamespaceTable(loops: loops, limits: limits, adapter: adapter)
         self.namespaces = namespaces
-        engine = EngineServer(options: options, group: eventLoopGroup, logger: logger) { session in
+        let socketIO = EngineMount(path: options.path) { session in
             // The session holds its delegate until it ends.
             _ = SocketIOConnection(
                 session, namespaces: namespaces, limits: limits, logger: logger)
         }
+        engine = EngineServer(
+            options: options, group: eventLoopGroup, logger: logger, mounts: [socketIO] + mounts)
     }
 
     /// The namespace of that name, which exists from then on; clients of others are refused.

@@ -8,7 +8,7 @@ import WebSocket
 final class EngineContext: Sendable {
     let options: ServerOptions
     let logger: Logger
-    let onSession: @Sendable (any EngineSession) -> Void
+    private let mounts: [EngineMount]
     let registry = SessionRegistry()
     let addresses: AddressBook
     let validator: RequestValidator
@@ -21,12 +21,13 @@ final class EngineContext: Sendable {
     let loops: [EngineLoop]
 
     init(
-        options: ServerOptions, group: any EventLoopGroup, logger: Logger,
-        onSession: @escaping @Sendable (any EngineSession) -> Void
+        options: ServerOptions, group: any EventLoopGroup, logger: Logger, mounts: [EngineMount]
     ) {
+        precondition(
+            Set(mounts.map(\.path)).count == mounts.count, "two mounts have the same path")
         self.options = options
         self.logger = logger
-        self.onSession = onSession
+        self.mounts = mounts
         let limits = options.limits
         addresses = AddressBook(limits: limits)
         validator = RequestValidator(
@@ -55,6 +56,12 @@ final class EngineContext: Sendable {
 
     func loop(of eventLoop: any EventLoop) -> EngineLoop? {
         loops.first { $0.eventLoop === eventLoop }
+    }
+
+    /// The mount that serves a request's path, or nil: a plain request.
+    func mount(at path: String) -> EngineMount? {
+        let key = EngineMount.key(of: path)
+        return mounts.first { $0.path == key }
     }
 
     /// The open packet of a session.

@@ -6,6 +6,10 @@ import NIOPosix
 
 /// An Engine.IO server on one port: WebSocket, long polling, and plain HTTP beside them.
 ///
+///     let server = EngineServer(
+///         options: options, group: group, logger: logger,
+///         mounts: [EngineMount(path: "/engine.io") { $0.delegate = Echo() }])
+///
 /// Life: `start` → serving → `stopAccepting` → `closeSessions` → `shutdown`; the later steps
 /// may be left out. Each may be called from any thread, and again without effect.
 public final class EngineServer: Sendable {
@@ -15,15 +19,23 @@ public final class EngineServer: Sendable {
 
     /// - Parameters:
     ///   - group: its loops carry the connections; a session stays on the loop it opened on.
-    ///   - onSession: called on the session's loop with each new session; the place to set its
-    ///     delegate, before anything arrives.
+    ///   - mounts: where sessions are opened and who gets them; each path once. What no mount
+    ///     serves goes to `ServerOptions.httpHandler`. `ServerOptions.path` has no meaning here.
     public init(
+        options: ServerOptions, group: any EventLoopGroup, logger: Logger, mounts: [EngineMount]
+    ) {
+        self.group = group
+        context = EngineContext(options: options, group: group, logger: logger, mounts: mounts)
+    }
+
+    /// A server with one mount, at `ServerOptions.path`.
+    public convenience init(
         options: ServerOptions, group: any EventLoopGroup, logger: Logger,
         onSession: @escaping @Sendable (any EngineSession) -> Void
     ) {
-        self.group = group
-        context = EngineContext(
-            options: options, group: group, logger: logger, onSession: onSession)
+        self.init(
+            options: options, group: group, logger: logger,
+            mounts: [EngineMount(path: options.path, onSession: onSession)])
     }
 
     /// Counters of all loops, at most a tick (250 ms) old.

@@ -5,7 +5,7 @@ public struct ServerOptions: Sendable {
     public var host = "0.0.0.0"
     /// 0 lets the system choose.
     public var port = 3001
-    /// Served with and without a trailing slash.
+    /// Where Socket.IO is served, with and without a trailing slash.
     public var path = "/socket.io"
     public var transports: Set<Transport> = [.polling, .webSocket]
     /// Whether clients of Engine.IO 3 are served, those of Socket.IO 1 and 2 (`EIO=3`). If not,
@@ -42,7 +42,7 @@ public struct ServerOptions: Sendable {
     /// Where requests go whose session another instance has; nil refuses them. Needs a
     /// `sessionIDPrefix` that tells the instances apart.
     public var forwarding: SessionForwarding?
-    /// Serves every path other than `path`.
+    /// Serves every path other than `path` and those of other mounts.
     public var httpHandler: @Sendable (HTTPRequest) -> EventLoopFuture<HTTPResponse> = {
         $0.eventLoop.makeSucceededFuture(
             .error(.notFound, code: "NOT_FOUND", message: "No such path"))

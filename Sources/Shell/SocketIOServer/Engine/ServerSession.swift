@@ -13,6 +13,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     let form: WireForm
     let loop: EngineLoop
     let context: EngineContext
+    let mount: EngineMount
 
     var delegate: (any EngineSessionDelegate)?
     var wheelDeadline: Int64?
@@ -45,14 +46,15 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     var isOpen: Bool { machine.isOpen }
 
     init(
-        _ transport: TransportKind, request: HandshakeRequest, loop: EngineLoop,
-        context: EngineContext
+        _ transport: TransportKind, request: HandshakeRequest, mount: EngineMount,
+        loop: EngineLoop, context: EngineContext
     ) {
         id = SessionID.make(prefix: context.options.sessionIDPrefix)
         self.request = request
         form = request.wireForm
         self.loop = loop
         self.context = context
+        self.mount = mount
         machine = EngineSessionStateMachine(
             transport, revision: form.revision, settings: context.sessionSettings, now: loop.now)
         seenStalls = loop.stallCount
@@ -68,7 +70,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         if webSocket != nil { countWebSocket() }
         enqueue(context.openPacket(sid: id, over: machine.transport))
         reschedule()
-        context.onSession(self)
+        mount.onSession(self)
     }
 
     func countWebSocket() {

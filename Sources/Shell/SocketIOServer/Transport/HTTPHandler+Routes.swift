@@ -7,10 +7,7 @@ extension HTTPHandler {
     func route(_ request: IncomingRequest) -> IncomingRequest.Route {
         let head = request.head
         if head.method == .OPTIONS { return .respond(CrossOrigin.preflight) }
-        let path = engine.options.path
-        guard request.target.path == path || request.target.path == path + "/" else {
-            return .plain
-        }
+        guard let mount = engine.mount(at: request.target.path) else { return .plain }
         guard request.crossOrigin.isAllowed else { return refused(.refusal(.forbidden)) }
         let decision = engine.validator.decide(
             RequestValidator.Request(
@@ -19,32 +16,37 @@ extension HTTPHandler {
                 revision: request.target.item("EIO"), sid: request.target.item("sid"),
                 isUpgrade: WebSocketUpgrade.isRequested(by: head),
                 wantsScript: request.target.item("j") != nil))
-        return route(decision, request)
+        return route(decision, request, mount)
     }
 
     private func route(
-        _ decision: RequestValidator.Decision, _ request: IncomingRequest
+        _ decision: RequestValidator.Decision, _ request: IncomingRequest, _ mount: EngineMount
     ) -> IncomingRequest.Route {
         let head = request.head
         switch decision {
         case .refuse(let error): return refused(.refusal(error))
-        case .open(.polling, _): return .openPolling
+        case .open(.polling, _): return .openPolling(mount)
         case .open(.webSocket, _):
             guard let upgrade = WebSocketUpgrade(head) else {
                 return refused(WebSocketUpgrade.refusal)
             }
-            return .openWebSocket(upgrade)
+            return .openWebSocket(upgrade, mount)
         case .poll(let sid):
-            return engine.registry[sid].map { .poll($0) } ?? elsewhere(sid, request)
+            return session(sid, at: mount).map { .poll($0) } ?? elsewhere(sid, request)
         case .post(let sid):
-            return engine.registry[sid].map { .post($0) } ?? elsewhere(sid, request)
+            return session(sid, at: mount).map { .post($0) } ?? elsewhere(sid, request)
         case .probe(let sid):
-            guard let session = engine.registry[sid] else { return elsewhere(sid, request) }
+            guard let session = session(sid, at: mount) else { return elsewhere(sid, request) }
             guard let upgrade = WebSocketUpgrade(head) else {
                 return refused(WebSocketUpgrade.refusal)
             }
             return .probe(session, upgrade)
         }
+    }
+
+    /// The session of that id, if it was opened at that mount.
+    private func session(_ sid: String, at mount: EngineMount) -> ServerSession? {
+        engine.registry[sid].flatMap { $0.mount.path == mount.path ? $0 : nil }
     }
 
     func refused(_ response: HTTPResponse) -> IncomingRequest.Route {
@@ -58,8 +60,9 @@ extension HTTPHandler {
         switch request.route {
         case .respond(let response): exchange.respond(response)
         case .plain: servePlain(request)
-        case .openPolling: openPolling(request)
-        case .openWebSocket(let upgrade): openWebSocket(request, upgrade, context)
+        case .openPolling(let mount): openPolling(request, mount)
+        case .openWebSocket(let upgrade, let mount):
+            openWebSocket(request, upgrade, mount, context)
         case .poll(let session):
             exchange.session = session
             exchange.onSession(session) { $0.pollArrived(exchange) }
@@ -134,20 +137,22 @@ extension HTTPHandler {
         if !request.isTrustedAddress { engine.addresses.sessionClosed(request.remoteAddress) }
     }
 
-    private func openPolling(_ request: IncomingRequest) {
+    private func openPolling(_ request: IncomingRequest, _ mount: EngineMount) {
         let handshake = request.handshake(isWebSocket: false)
         if let refusal = admit(handshake) {
             loop.metrics.refusals += 1
             request.exchange.respond(refusal)
             return
         }
-        let session = ServerSession(.polling, request: handshake, loop: loop, context: engine)
+        let session = ServerSession(
+            .polling, request: handshake, mount: mount, loop: loop, context: engine)
         session.open(over: nil)
         session.answerOpening(request.exchange)
     }
 
     private func openWebSocket(
-        _ request: IncomingRequest, _ upgrade: WebSocketUpgrade, _ context: ChannelHandlerContext
+        _ request: IncomingRequest, _ upgrade: WebSocketUpgrade, _ mount: EngineMount,
+        _ context: ChannelHandlerContext
     ) {
         let handshake = request.handshake(isWebSocket: true)
         if let refusal = admit(handshake) {
@@ -155,7 +160,8 @@ extension HTTPHandler {
             request.exchange.respond(refusal)
             return
         }
-        let session = ServerSession(.webSocket, request: handshake, loop: loop, context: engine)
+        let session = ServerSession(
+            .webSocket, request: handshake, mount: mount, loop: loop, context: engine)
         let handler = WebSocketHandler(session: session, loop: loop, context: engine)
         let headers = engine.options.handshakeHeaders(handshake)
         guard switchProtocol(upgrade, headers: headers, to: handler, context) else {

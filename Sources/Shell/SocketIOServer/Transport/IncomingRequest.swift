@@ -9,8 +9,8 @@ final class IncomingRequest {
     enum Route {
         case respond(HTTPResponse)
         case plain
-        case openPolling
-        case openWebSocket(WebSocketUpgrade)
+        case openPolling(EngineMount)
+        case openWebSocket(WebSocketUpgrade, EngineMount)
         case poll(ServerSession)
         case post(ServerSession)
         case probe(ServerSession, WebSocketUpgrade)
