@@ -82,6 +82,30 @@ targets += [
         path: "Tests/tandemTests"),
 ]
 
+// Programs on the public API alone: `packageAccess: false` hides the rest from the compiler.
+targets += [
+    .executableTarget(
+        name: "protocol-suite-server",
+        dependencies: [
+            "SocketIOServer", logging,
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        ],
+        path: "Sources/App/protocol-suite-server", packageAccess: false),
+    .target(
+        name: "WireKit",
+        dependencies: [
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ],
+        path: "Tests/WireKit"),
+    .testTarget(
+        name: "ProtocolSuiteTests", dependencies: ["WireKit", "protocol-suite-server"],
+        path: "Tests/ProtocolSuiteTests"),
+]
+
 for target in targets where target.type != .system {
     target.swiftSettings = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 }
@@ -90,6 +114,7 @@ let package = Package(
     name: "tandem",
     products: [
         .executable(name: "tandem", targets: ["tandem"]),
+        .executable(name: "protocol-suite-server", targets: ["protocol-suite-server"]),
         .library(name: "SocketIOServer", targets: ["SocketIOServer"]),
     ],
     dependencies: [

@@ -1,0 +1,2 @@
+// `JSONValue` and `JSONText` are the arguments of events: whoever imports this module has them.
+@_exported public import JSON
