@@ -94,6 +94,12 @@ targets += [
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         ],
         path: "Sources/App/protocol-suite-server", packageAccess: false),
+    .executableTarget(
+        name: "EmbeddedServer",
+        dependencies: [
+            "SocketIOServer", logging, .product(name: "NIOPosix", package: "swift-nio"),
+        ],
+        path: "Examples/EmbeddedServer", packageAccess: false),
     .target(
         name: "WireKit",
         dependencies: [
@@ -104,6 +110,9 @@ targets += [
     .testTarget(
         name: "ProtocolSuiteTests", dependencies: ["WireKit", "protocol-suite-server"],
         path: "Tests/ProtocolSuiteTests"),
+    .testTarget(
+        name: "EmbeddedServerTests", dependencies: ["WireKit", "EmbeddedServer"],
+        path: "Tests/EmbeddedServerTests"),
 ]
 
 for target in targets where target.type != .system {

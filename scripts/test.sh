@@ -69,7 +69,7 @@ install_old_clients() {
 }
 
 lint_swift() {
-    swift format lint --strict --configuration .swift-format -r Sources Tests Package.swift
+    swift format lint --strict --configuration .swift-format -r Sources Tests Examples Package.swift
 }
 
 lint_shell() {
@@ -113,7 +113,10 @@ fi
 # Nothing after this can say anything about code that does not build.
 run_step "Build" build
 stop_if_failed "the build failed"
-[[ -z $unit ]] || count_step "Unit tests" unit unit_tests
+if [[ -n $unit ]]; then
+    run_step "Documentation of the library" "$ROOT/scripts/docs.sh"
+    count_step "Unit tests" unit unit_tests
+fi
 [[ -z $integration ]] ||
     count_step "Integration tests" integration python_tests Tests/Integration integration
 [[ -z $deployment ]] ||

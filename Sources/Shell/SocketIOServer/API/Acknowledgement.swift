@@ -23,6 +23,7 @@ public struct Acknowledgement: Sendable {
         once = Once(socket, id)
     }
 
+    /// Answers with `arguments`.
     public func callAsFunction(_ arguments: JSONValue...) {
         send(arguments)
     }

@@ -10,6 +10,7 @@ public struct BroadcastTarget: Sendable, Hashable {
     /// Left out are sockets with more than `SocketLimits.volatileBufferBytes` waiting.
     public var isVolatile: Bool
 
+    /// A target; without arguments the whole namespace.
     public init(rooms: Set<String>? = nil, except: Set<String> = [], isVolatile: Bool = false) {
         self.rooms = rooms
         self.except = except
@@ -28,7 +29,9 @@ public protocol Adapter: AnyObject, Sendable {
     func add(_ socket: Socket)
     /// The socket left; it is taken out of all rooms.
     func remove(_ socket: Socket)
+    /// Puts a connected socket into a room.
     func join(_ socket: Socket, room: String)
+    /// Takes the socket out of a room; without effect if it is not in it.
     func leave(_ socket: Socket, room: String)
     /// The rooms that the socket is in, the room of its own id not counted.
     func rooms(of socket: Socket) -> Set<String>

@@ -24,6 +24,7 @@ public struct BroadcastOperator: Sendable {
     /// Leaves out members of the room, or the socket of that id.
     public func except(_ room: String) -> BroadcastOperator { except([room]) }
 
+    /// Leaves out members of the rooms.
     public func except(_ rooms: [String]) -> BroadcastOperator {
         var copy = self
         copy.target.except.formUnion(rooms)
@@ -42,12 +43,15 @@ public struct BroadcastOperator: Sendable {
         emit(event, arguments: arguments)
     }
 
+    /// Sends an event; inside the arguments `JSONValue.attachment(n)` stands for `attachments[n]`.
     public func emit(_ event: String, arguments: [JSONValue], attachments: [ByteBuffer] = []) {
         emit(
             PreparedEvent(
                 event, arguments, namespace: namespace.name, attachments: attachments))
     }
 
+    /// Sends an event that was encoded before; without effect if it was prepared for another
+    /// namespace.
     public func emit(_ event: PreparedEvent) {
         namespace.adapter.broadcast(event, to: target)
     }

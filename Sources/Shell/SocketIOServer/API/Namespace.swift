@@ -14,6 +14,7 @@ public final class Namespace: Sendable {
 
     /// Runs on the socket's loop; nil, or a future that succeeds, lets the client on.
     public typealias Middleware = @Sendable (Socket) -> EventLoopFuture<Void>?
+    /// Is handed each new socket, on the socket's loop.
     public typealias ConnectionHandler = @Sendable (Socket) -> Void
 
     private struct Behaviour: Sendable {
@@ -58,9 +59,13 @@ public final class Namespace: Sendable {
 
     /// A broadcast to the members of a room, or to the socket of that id.
     public func to(_ room: String) -> BroadcastOperator { broadcast.to(room) }
+    /// A broadcast to the members of the rooms, each once; an empty list means nobody.
     public func to(_ rooms: [String]) -> BroadcastOperator { broadcast.to(rooms) }
+    /// A broadcast to all sockets but the members of a room, or the socket of that id.
     public func except(_ room: String) -> BroadcastOperator { broadcast.except(room) }
+    /// A broadcast to all sockets but the members of the rooms.
     public func except(_ rooms: [String]) -> BroadcastOperator { broadcast.except(rooms) }
+    /// A broadcast to all sockets but those that read too slowly at the moment.
     public var volatile: BroadcastOperator { broadcast.volatile }
 
     /// Sends an event to all sockets.
@@ -68,6 +73,8 @@ public final class Namespace: Sendable {
         broadcast.emit(event, arguments: arguments)
     }
 
+    /// Sends an event to all sockets; inside the arguments `JSONValue.attachment(n)` stands for
+    /// `attachments[n]`.
     public func emit(_ event: String, arguments: [JSONValue], attachments: [ByteBuffer] = []) {
         broadcast.emit(event, arguments: arguments, attachments: attachments)
     }

@@ -4,13 +4,17 @@ import SocketIO
 
 /// An event encoded once, for sending to many sockets of one namespace.
 public struct PreparedEvent: Sendable {
+    /// The name of the event.
     public let event: String
+    /// The namespace whose sockets send it.
     public let namespace: String
     package let message: PreparedMessage
 
     /// - Parameters:
+    ///   - event: its name.
     ///   - arguments: inside them `JSONValue.attachment(n)` stands for `attachments[n]`.
     ///   - namespace: sockets of other namespaces do not send it.
+    ///   - attachments: binary data that the arguments refer to.
     public init(
         _ event: String, _ arguments: [JSONValue], namespace: String = "/",
         attachments: [ByteBuffer] = []

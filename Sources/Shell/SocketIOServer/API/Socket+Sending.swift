@@ -41,6 +41,8 @@ extension Socket {
         emitWithAck(event, arguments: arguments, timeout: timeout)
     }
 
+    /// As `emitWithAck(_:_:timeout:)`; inside the arguments `JSONValue.attachment(n)` stands for
+    /// `attachments[n]`.
     public func emitWithAck(
         _ event: String, arguments: [JSONValue], attachments: [ByteBuffer] = [],
         timeout: TimeAmount

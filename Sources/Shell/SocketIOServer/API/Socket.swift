@@ -12,7 +12,9 @@ public final class Socket: Sendable {
     /// connection. For a client of Engine.IO 3 what it takes for its id: that of the connection,
     /// with `/namespace#` before it in all namespaces but `/`.
     public let id: String
+    /// The namespace that the client is in, or asks to be let into.
     public let namespace: Namespace
+    /// The loop of the connection, on which all handlers are called.
     public let eventLoop: any EventLoop
     /// The request that opened the client's connection.
     public let handshake: HandshakeRequest
@@ -118,6 +120,7 @@ public final class Socket: Sendable {
         }
     }
 
+    /// Takes the socket out of a room; not out of the room of its own id.
     public func leave(_ room: String) {
         onLoop { socket in
             guard socket.isConnected else { return }

@@ -4,7 +4,9 @@ import SocketIO
 
 /// An event from a client.
 public struct SocketEvent: Sendable {
+    /// The name of the event.
     public let name: String
+    /// What the event carries.
     public let arguments: EventArguments
     /// Present if the client waits for an answer.
     public let acknowledge: Acknowledgement?
@@ -14,14 +16,18 @@ public struct SocketEvent: Sendable {
 public struct EventArguments: Sendable, Hashable {
     /// The arguments as the client spelled them; an attachment inside is a placeholder object.
     public let values: [JSONText]
+    /// The binary attachments, in the order of their placeholders.
     public let attachments: [ByteBuffer]
 
+    /// Arguments and the attachments that they refer to.
     public init(_ values: [JSONText], attachments: [ByteBuffer] = []) {
         self.values = values
         self.attachments = attachments
     }
 
+    /// The number of arguments.
     public var count: Int { values.count }
+    /// The first argument, or nil if there is none.
     public var first: JSONText? { values.first }
 
     /// The argument at `index`, or nil if the client sent fewer.

@@ -20,6 +20,7 @@ public final class SocketIOServer: Sendable {
     ///   - options: how it listens, and the bounds of the transports.
     ///   - limits: the bounds of the Socket.IO layer.
     ///   - eventLoopGroup: its loops carry connections and sockets.
+    ///   - logger: told of what a program's author may want to know, at `debug` and `error`.
     ///   - adapter: makes the adapter of each namespace; `LocalAdapter` unless given.
     ///   - mounts: bare Engine.IO beside Socket.IO, on the same port; paths other than
     ///     `ServerOptions.path`.
@@ -50,6 +51,7 @@ public final class SocketIOServer: Sendable {
     /// - Returns: the bound address, with the port that the system chose for port 0.
     public func start() -> EventLoopFuture<SocketAddress> { engine.start() }
 
+    /// As `start()` for event loops, to be awaited.
     public func start() async throws -> SocketAddress { try await engine.start().get() }
 
     /// Takes no more connections; those open go on.

@@ -29,6 +29,7 @@ public struct SocketLimits: Sendable, Hashable {
     /// Time that a connection may be in no namespace. Beyond: closed with `.forcedClose`.
     public var connectTimeout: TimeAmount = .seconds(45)
 
+    /// The defaults.
     public init() {}
 
     var packetLimits: PacketLimits {

@@ -18,7 +18,9 @@ public final class EngineServer: Sendable {
     private let listener = NIOLockedValueBox<(any Channel)?>(nil)
 
     /// - Parameters:
+    ///   - options: how it listens, and the bounds of the transports.
     ///   - group: its loops carry the connections; a session stays on the loop it opened on.
+    ///   - logger: told of plain requests whose handler failed.
     ///   - mounts: where sessions are opened and who gets them; each path once. What no mount
     ///     serves goes to `ServerOptions.httpHandler`. `ServerOptions.path` has no meaning here.
     public init(

@@ -7,6 +7,7 @@ import NIOCore
 public protocol EngineSession: AnyObject, Sendable {
     /// The Engine.IO session id; unguessable, unique.
     var id: String { get }
+    /// The loop that the session is confined to.
     var eventLoop: any EventLoop { get }
     /// The request that opened the session.
     var request: HandshakeRequest { get }
@@ -31,7 +32,9 @@ public protocol EngineSession: AnyObject, Sendable {
 
 /// One message to a client, without the Engine.IO packet type.
 public enum EngineMessage: Sendable {
+    /// Valid UTF-8.
     case text(ByteBuffer)
+    /// Any bytes; over polling they travel as base64.
     case binary(ByteBuffer)
 
     /// The payload's size in bytes.
@@ -59,6 +62,7 @@ public protocol EngineSessionDelegate: AnyObject, Sendable {
     /// A message longer than `maxPayloadBytes` was read and dropped; the session stays open.
     ///
     /// - Parameters:
+    ///   - session: the session that the message came by.
     ///   - byteCount: size of the dropped message.
     ///   - prefix: its first bytes (at most 256), without the Engine.IO packet type.
     func engineSession(

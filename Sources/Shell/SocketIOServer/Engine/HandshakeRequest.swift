@@ -3,11 +3,13 @@ import NIOHTTP1
 
 /// The HTTP request that opens, or tries to open, an Engine.IO session.
 public struct HandshakeRequest: Sendable {
+    /// The method as sent; GET.
     public let method: HTTPMethod
     /// The path without query, as sent.
     public let path: String
     /// Query items, percent-decoded, in the order sent.
     public let query: [(name: String, value: String)]
+    /// The headers as sent.
     public let headers: HTTPHeaders
     /// The client's address; taken from `X-Forwarded-For` only where the peer is a trusted proxy.
     public let remoteAddress: String
@@ -89,6 +91,7 @@ public struct HandshakeRequest: Sendable {
         return nil
     }
 
+    /// The `Origin` header: where the browser's page is from.
     public var origin: String? { headers.first(name: "origin") }
 }
 

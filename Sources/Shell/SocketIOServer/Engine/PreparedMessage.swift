@@ -30,6 +30,7 @@ public struct PreparedMessage: Sendable {
         self.init(frames, textSize: size, attachments)
     }
 
+    /// As `init(text:attachments:)` for any bytes, without another copy on the way.
     public init(text: ByteBuffer, attachments: [ByteBuffer] = []) {
         let size = text.readableBytes
         var frames = Self.allocate(text: size, attachments)

@@ -2,11 +2,13 @@ import NIOCore
 
 /// How an `EngineServer` listens, and whom it serves how.
 public struct ServerOptions: Sendable {
+    /// The address or name to listen on.
     public var host = "0.0.0.0"
     /// 0 lets the system choose.
     public var port = 3001
     /// Where Socket.IO is served, with and without a trailing slash.
     public var path = "/socket.io"
+    /// How a session may be opened. Another transport is refused with "Transport unknown".
     public var transports: Set<Transport> = [.polling, .webSocket]
     /// Whether clients of Engine.IO 3 are served, those of Socket.IO 1 and 2 (`EIO=3`). If not,
     /// they are refused with "Unsupported protocol version".
@@ -28,6 +30,7 @@ public struct ServerOptions: Sendable {
     /// Time from the probe of an upgrade to its end; then the candidate is closed.
     public var upgradeTimeout: Duration = .seconds(10)
 
+    /// The bounds of the transports.
     public var limits = Limits()
 
     /// Whether a browser page of that origin may talk to us. Requests without `Origin` are not
@@ -48,10 +51,14 @@ public struct ServerOptions: Sendable {
             .error(.notFound, code: "NOT_FOUND", message: "No such path"))
     }
 
+    /// The defaults.
     public init() {}
 
+    /// How packets travel.
     public enum Transport: String, Sendable, Hashable, CaseIterable {
+        /// HTTP requests that are answered when there is something to say.
         case polling
+        /// RFC 6455, without extensions.
         case webSocket = "websocket"
     }
 }
@@ -113,6 +120,7 @@ extension ServerOptions {
         /// Connections that the kernel holds for us to accept. Beyond: refused by the kernel.
         public var listenBacklog = 4096
 
+        /// The defaults.
         public init() {}
     }
 }
