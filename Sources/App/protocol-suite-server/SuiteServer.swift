@@ -24,8 +24,8 @@ enum SuiteServer {
         options.pingInterval = .milliseconds(300)
         options.pingTimeout = .milliseconds(200)
         // The suites look 500 ms after the opening whether a silent session is gone. What is
-        // missing to 200 ms are the two ticks of our timer, of 10 ms each.
-        options.pongPatience = .milliseconds(175)
+        // missing to 200 ms is for two ticks of our timer, of 10 ms each, and for a late one.
+        options.pongPatience = .milliseconds(120)
         options.limits.maxPayloadBytes = 1_000_000
         return options
     }

@@ -71,6 +71,12 @@ final class EngineLoop: @unchecked Sendable {
         if let deadline { wheel.add(timed, at: deadline) }
     }
 
+    /// Does what a late tick has not done yet, so that what arrives after a deadline is judged
+    /// after it.
+    func catchUp() {
+        if now - coarseNow >= wheel.tick { turn() }
+    }
+
     private func turn() {
         let now = self.now
         if now - coarseNow > wheel.tick + 1000 { stallCount += 1 }

@@ -21,6 +21,7 @@ extension ServerSession {
             exchange.respond(.refusal(.unknownSession))
             return
         }
+        loop.catchUp()
         switch machine.pollArrived(hasQueued: !packets.isEmpty, now: loop.now) {
         case .hold:
             waitingPoll = exchange
@@ -105,6 +106,7 @@ extension ServerSession {
     /// A post begins. Nil: read its body, then call `post`; otherwise the answer.
     func postArrived(_ exchange: HTTPExchange) -> HTTPResponse? {
         guard admits(exchange) else { return .refusal(.unknownSession) }
+        loop.catchUp()
         switch machine.postArrived() {
         case .read:
             postingExchange = exchange
