@@ -11,6 +11,7 @@
 /// those of Engine.IO 3 take requests only from the address that opened them: for these the other
 /// instances must be among `ServerOptions.trustedProxies`.
 public struct SessionForwarding: Sendable {
+    /// Says where a session is; see `home`.
     public typealias Home = @Sendable (_ sid: String) -> ForwardTarget?
 
     /// Marks a forwarded request.
@@ -22,12 +23,15 @@ public struct SessionForwarding: Sendable {
     /// Called once, after the first forward that another instance has served: the time to tell
     /// the operator that the proxy is not sticky.
     public var onFirstForward: @Sendable (FirstForward) -> Void = { _ in }
+    /// The bounds of forwarding.
     public var limits = Limits()
 
+    /// Forwards to where `home` says, and tells nobody of the first time.
     public init(home: @escaping Home) {
         self.home = home
     }
 
+    /// What is known when the first forward was served.
     public struct FirstForward: Sendable, Hashable {
         /// The instance that had the session.
         public let target: ForwardTarget
@@ -35,6 +39,7 @@ public struct SessionForwarding: Sendable {
         public let peerAddress: String
     }
 
+    /// Every bound of forwarding, with what happens beyond it.
     public struct Limits: Sendable, Hashable {
         /// Whole requests on their way and tunnels, of all clients. Beyond: 503.
         public var maxForwards = 4_000
@@ -56,6 +61,7 @@ public struct SessionForwarding: Sendable {
         /// none is closed there while it is used here.
         public var idleTimeout: Duration = .seconds(5)
 
+        /// The defaults.
         public init() {}
     }
 }
@@ -64,9 +70,12 @@ public struct SessionForwarding: Sendable {
 public struct ForwardTarget: Sendable, Hashable {
     /// Its id, for logs.
     public let name: String
+    /// The address or name to connect to.
     public let host: String
+    /// The port of that instance's own server.
     public let port: Int
 
+    /// An instance by its id and its address.
     public init(name: String, host: String, port: Int) {
         self.name = name
         self.host = host
