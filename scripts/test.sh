@@ -8,8 +8,9 @@
 #   --fast          all but the deployment tests
 #   --help
 #
-# It installs Debian packages (nginx, Redis, libraries, shellcheck) and, into .venv-test, the
-# stock Socket.IO clients from PyPI. TANDEM_BIN=FILE tests that program instead of the debug build.
+# It installs Debian packages (nginx, Redis, libraries, shellcheck, Chromium) and, into .venv-test,
+# the stock Socket.IO clients and Playwright from PyPI; scripts/fetch-client.sh fetches the browser's
+# client. TANDEM_BIN=FILE tests that program instead of the debug build.
 # The last lines say how many tests there were; a failure or a skipped test is exit code 1.
 set -euo pipefail
 # shellcheck source=lib/common.sh
@@ -68,6 +69,16 @@ install_old_clients() {
     touch "$TANDEM_OLD_CLIENTS/installed"
 }
 
+# The browser, what drives it, and the client that its pages run.
+install_browser() {
+    local wants=Tests/Integration/requirements-browser.txt stamp=$TANDEM_VENV/installed-browser
+    command -v chromium >/dev/null || install_packages chromium
+    "$ROOT/scripts/fetch-client.sh" || return 1
+    [[ $stamp -nt $wants ]] && return 0
+    "$TANDEM_PYTHON" -m pip install --quiet --disable-pip-version-check -r "$wants" || return 1
+    touch "$stamp"
+}
+
 lint_swift() {
     swift format lint --strict --configuration .swift-format -r Sources Tests Examples Package.swift
 }
@@ -103,7 +114,8 @@ python_tests() {
 begin_steps
 run_step "Tools" install_tools
 run_step "Python clients" install_python
-run_step "Old Python clients" install_old_clients
+[[ -z $integration ]] || run_step "Old Python clients" install_old_clients
+[[ -z $integration ]] || run_step "Browser" install_browser
 if [[ -n $unit ]]; then
     run_step "Lint: Swift" lint_swift
     run_step "Lint: scripts" lint_shell

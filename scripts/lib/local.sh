@@ -10,10 +10,11 @@ local_settings() {
     : "${CLUSTER_NODES:=server-1=127.0.0.1:3001=http://localhost:3001,server-2=127.0.0.1:3002=http://localhost:3002}"
     : "${NGINX_HOST:=127.0.0.1}" "${NGINX_PORT:=8080}"
     : "${START_TIMEOUT:=60}" "${STOP_TIMEOUT:=30}"
-    : "${TANDEM_STATE_DIR:=$ROOT/.tandem}"
+    : "${TANDEM_STATE_DIR:=$ROOT/.tandem}" "${CLIENT_DIR:=$ROOT/.tandem/client}"
     mkdir -p "$(dirname "$TANDEM_STATE_DIR")"
     TANDEM_STATE_DIR=$(cd "$(dirname "$TANDEM_STATE_DIR")" && pwd)/$(basename "$TANDEM_STATE_DIR")
-    export CLUSTER_NODES NGINX_HOST NGINX_PORT TANDEM_STATE_DIR
+    CLIENT_DIR=$(realpath -m "$CLIENT_DIR")
+    export CLUSTER_NODES NGINX_HOST NGINX_PORT TANDEM_STATE_DIR CLIENT_DIR
     state=$TANDEM_STATE_DIR run=$TANDEM_STATE_DIR/run log=$TANDEM_STATE_DIR/log
     parse_nodes "$CLUSTER_NODES"
     choose_redis
@@ -95,6 +96,11 @@ build() {
         chmod 755 "$state/bin/tandem.new"
         mv "$state/bin/tandem.new" "$state/bin/tandem"
     fi
+}
+
+# Without it the page of `/` does not work; every other client does, so the start goes on.
+fetch_client() {
+    "$SCRIPTS/fetch-client.sh" "$CLIENT_DIR" || warn "the page at / has no socket.io-client"
 }
 
 write_redis_conf() {
@@ -316,6 +322,7 @@ local_start() {
     ensure_tools
     build
     check_settings
+    fetch_client
     prepare_nginx
     [[ -z $own_redis ]] || write_redis_conf
     step "Starting"
@@ -357,6 +364,7 @@ local_restart() {
     ensure_tools
     build
     check_settings
+    fetch_client
     prepare_nginx
     [[ -z $own_redis ]] || write_redis_conf
     [[ -n $service ]] || services=("${NODE_IDS[@]}" nginx)
