@@ -107,6 +107,29 @@ struct MembershipTests {
         #expect(room.control.hostID == "host")
     }
 
+    @Test("when the host's connection is lost, the same browser's second tab is host at once")
+    func secondTabInherits() {
+        var room = RoomBuilder()
+        room.join("a")
+        room.wait(milliseconds: 5)
+        room.join("tab-2", credential: "c-host")
+        room.run(.leave(memberID: "host", cause: .disconnected))
+        #expect(room.control.hostID == "tab-2")
+        #expect(room.memberIDs == ["a", "tab-2"])
+    }
+
+    @Test("a host that was back before its instance was known to be dead is host after the sweep")
+    func earlyReturn() {
+        var room = RoomBuilder()
+        room.join("a")
+        room.join("b", holder: "server-2#2")
+        room.join("host-2", credential: "c-host", holder: "server-2#2")
+        #expect(room.control.hostID == "host")
+        room.run(.sweep(holder: "server-1#1"))
+        #expect(room.control.hostID == "host-2")
+        #expect(Set(room.memberIDs) == ["b", "host-2"])
+    }
+
     @Test("a sweep removes only what the dead incarnation still holds")
     func sweep() {
         var room = RoomBuilder()

@@ -131,12 +131,20 @@ extension RoomControl {
     private func decideLeave(_ memberID: String, _ cause: LeaveCause) -> Decision {
         guard members[memberID] != nil else { return .unchanged }
         var changes: [RoomEntry.Change] = [.left(memberID: memberID, cause: cause)]
-        if cause == .left, hostID == memberID {
+        if hostID == memberID {
             var after = self
             after.members[memberID] = nil
-            if let heir = after.oldestMember { changes.append(.hostHandedOver(memberID: heir.id)) }
+            let heir = cause == .left ? after.oldestMember : after.hostsOtherSelf
+            if let heir { changes.append(.hostHandedOver(memberID: heir.id)) }
         }
         return .commit(changes, conditional: true)
+    }
+
+    /// Who is the host by the credential, under another connection: a second tab, or a return that
+    /// came before the old connection was known to be gone. The role need not wait for a return.
+    private var hostsOtherSelf: Member? {
+        guard !hostCredential.isEmpty else { return nil }
+        return membersBySeniority.first { $0.credential == hostCredential }
     }
 
     private func decideRename(_ memberID: String, _ name: String) -> Decision {
@@ -155,7 +163,15 @@ extension RoomControl {
     private func decideSweep(_ holder: String) -> Decision {
         let gone = membersBySeniority.filter { $0.holder == holder }
         if gone.isEmpty { return .unchanged }
-        return .commit(gone.map { .left(memberID: $0.id, cause: .swept) }, conditional: true)
+        var changes = gone.map { RoomEntry.Change.left(memberID: $0.id, cause: .swept) }
+        if let hostID, gone.contains(where: { $0.id == hostID }) {
+            var after = self
+            for member in gone { after.members[member.id] = nil }
+            if let heir = after.hostsOtherSelf {
+                changes.append(.hostHandedOver(memberID: heir.id))
+            }
+        }
+        return .commit(changes, conditional: true)
     }
 
     private func decideHost(_ now: Int64, _ limits: RoomLimits) -> Decision {
