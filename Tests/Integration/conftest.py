@@ -7,6 +7,8 @@ import random
 
 import pytest
 
+from support.browser import Chromium, Pages
+from support.browser_client import PageServer
 from support.editor_client import EditorClient
 from support.old import OldClient
 from support.processes import Cluster
@@ -83,14 +85,18 @@ def pytest_pyfunc_call(pyfuncitem):
     marker = pyfuncitem.get_closest_marker("bound")
     bound = marker.args[0] if marker else DEFAULT_BOUND
 
+    pages = pyfuncitem.funcargs.get("pages")
+
     async def run():
         try:
             async with asyncio.timeout(bound):
                 await pyfuncitem.obj(**arguments)
+            if pages:
+                pages.assert_quiet()
         finally:
-            people = pyfuncitem.funcargs.get("people")
-            if people:
-                await people.leave()
+            for one in (pages, pyfuncitem.funcargs.get("people")):
+                if one:
+                    await one.leave()
 
     asyncio.run(run())
     return True
@@ -111,6 +117,31 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture
 def people():
     return People()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """The browser of this run, started by the first test that opens a page."""
+    browser = Chromium(tmp_path_factory.mktemp("chromium"))
+    try:
+        asyncio.run(browser.start())
+        yield browser
+    finally:
+        browser.stop()
+
+
+@pytest.fixture
+def pages(chromium):
+    """Opens pages: `await pages.open(url)`. A page's unexpected complaints fail the test."""
+    return Pages(chromium)
+
+
+@pytest.fixture(scope="session")
+def page_server():
+    """Serves a page with the stock client to tests that need no page of the product."""
+    server = PageServer()
+    yield server
+    server.stop()
 
 
 _numbers = itertools.count(random.randrange(10_000, 90_000))

@@ -9,6 +9,7 @@ import pytest
 
 from support import http
 from support.processes import ROOT, run_tandem
+from support.waiting import eventually
 
 README = ROOT / "README.md"
 SCRIPT = re.compile(r"scripts/[A-Za-z0-9_-]+\.(?:sh|py)")
@@ -45,6 +46,37 @@ def test_the_python_example_runs_and_says_something(pair):
         )
         assert done.returncode == 0, f"example {number}:\n{done.stdout}{done.stderr}"
         assert done.stdout.strip(), f"example {number} prints nothing"
+
+
+MODULE_PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
+<script src="/socket.io.min.js"></script>
+<script type="importmap">{"imports": {"socket.io-client": "/socket.io-client.mjs"}}</script>
+<script type="module" src="/example.mjs"></script>"""
+
+
+async def test_the_javascript_example_runs_in_a_browser(clusters, pages, page_server, room):
+    # The origins that are allowed by default: localhost, any port.
+    cluster = await clusters(instances=1, redis=False, env={"CORS_ORIGINS": None})
+    (example,) = blocks("javascript")
+    program = LOCAL_ADDRESS.sub(cluster.instances[0].url, example)
+    assert cluster.instances[0].url in program and "sala-demo" in program
+    page_server.files |= {
+        "/example": ("text/html", MODULE_PAGE.encode()),
+        "/socket.io-client.mjs": ("text/javascript", b"export const io = window.io;"),
+        "/example.mjs": ("text/javascript", program.replace("sala-demo", room).encode()),
+    }
+    outputs = []
+    for _ in ("creates the room", "finds it there and joins"):
+        tab = await pages.open("about:blank")
+        said = []
+        tab.page.on("console", lambda message, said=said: said.append(message.text))
+        await tab.page.goto(f"{page_server.foreign_url}/example")
+        await eventually(lambda: any("(guest)" in one or "ok" in one for one in said), 15)
+        outputs.append(said)
+    first, second = outputs
+    await eventually(lambda: any("Ana (host), Ana (guest)" in one for one in first), 15)
+    assert any("ok: true" in one and "version" in one for one in first), first
+    assert any("Ana (host), Ana (guest)" in one for one in second), second
 
 
 def test_the_readme_names_scripts():
