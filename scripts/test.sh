@@ -72,6 +72,7 @@ install_old_clients() {
 # The browser, what drives it, and the client that its pages run.
 install_browser() {
     local wants=Tests/Integration/requirements-browser.txt stamp=$TANDEM_VENV/installed-browser
+    [[ -n ${TANDEM_PYTHON:-} ]] || return 1
     command -v chromium >/dev/null || install_packages chromium
     "$ROOT/scripts/fetch-client.sh" || return 1
     [[ $stamp -nt $wants ]] && return 0

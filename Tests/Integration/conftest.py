@@ -98,7 +98,8 @@ def pytest_pyfunc_call(pyfuncitem):
                 if one:
                     await one.leave()
 
-    asyncio.run(run())
+    # A connection to the browser lives on the loop that made it.
+    (pages.chromium.runner if pages else asyncio).run(run())
     return True
 
 
@@ -124,8 +125,10 @@ def chromium(tmp_path_factory):
     """The browser of this run, started by the first test that opens a page."""
     browser = Chromium(tmp_path_factory.mktemp("chromium"))
     try:
-        asyncio.run(browser.start())
-        yield browser
+        with asyncio.Runner() as browser.runner:
+            browser.runner.run(browser.start())
+            yield browser
+            browser.runner.run(browser.disconnect())
     finally:
         browser.stop()
 

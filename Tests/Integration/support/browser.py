@@ -28,6 +28,7 @@ SWITCHES = (
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
     "--disable-gpu",
+    "--disable-breakpad",
     "--disable-back-forward-cache",
     "--disable-extensions",
     "--disable-sync",
@@ -40,13 +41,17 @@ SWITCHES = (
 
 
 class Chromium(Process):
-    """The browser's process; tests connect to its debugging port."""
+    """The browser's process, and the connection to its debugging port."""
 
     def __init__(self, folder: Path, without: tuple[str, ...] = ()):
         """`without`: those of SWITCHES that shall not be given."""
         super().__init__("chromium", folder)
         self.switches = [one for one in SWITCHES if one not in without]
         self.profile = folder / "profile"
+        # Whose loop the connection lives on: tests with pages run there, one after the other.
+        self.runner: asyncio.Runner | None = None
+        self._driver = None
+        self._browser: Browser | None = None
 
     @property
     def program(self) -> str:
@@ -69,6 +74,21 @@ class Chromium(Process):
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self._port()}"
+
+    async def connection(self) -> Browser:
+        if self._browser is None:
+            self._driver = await async_playwright().start()
+            self._browser = await self._driver.chromium.connect_over_cdp(self.address)
+        return self._browser
+
+    async def disconnect(self):
+        browser, self._browser = self._browser, None
+        driver, self._driver = self._driver, None
+        with contextlib.suppress(Exception):
+            if browser:
+                await asyncio.wait_for(browser.close(), 10)
+        if driver:
+            await asyncio.wait_for(driver.stop(), 10)
 
     def stop(self):
         """Chromium ends its own children when asked; a kill would leave some to find out."""
@@ -126,21 +146,18 @@ class Pages:
     def __init__(self, chromium: Chromium):
         self.chromium = chromium
         self.tabs: list[Tab] = []
-        self._driver = None
-        self._browser: Browser | None = None
-
-    async def browser(self) -> Browser:
-        if self._browser is None:
-            self._driver = await async_playwright().start()
-            self._browser = await self._driver.chromium.connect_over_cdp(self.chromium.address)
-        return self._browser
+        self._profiles: list[BrowserContext] = []
 
     async def open(
         self, url: str, *, beside: Tab | None = None, tab: type[Tab] = Tab, **profile
     ) -> Tab:
         """A page at `url`: in the profile of `beside`, else in a new one, with the options of
         Playwright's `new_context` (viewport, locale, …)."""
-        context = beside.context if beside else await (await self.browser()).new_context(**profile)
+        if beside:
+            context = beside.context
+        else:
+            context = await (await self.chromium.connection()).new_context(**profile)
+            self._profiles.append(context)
         made = tab(await context.new_page())
         self.tabs.append(made)
         await made.page.goto(url)
@@ -151,17 +168,7 @@ class Pages:
         assert not loud, f"pages complained: {loud}"
 
     async def leave(self):
-        self.tabs = []
-        browser, self._browser = self._browser, None
-        driver, self._driver = self._driver, None
-        with contextlib.suppress(Exception):
-            if browser:
-                await asyncio.wait_for(_close(browser), 10)
-        if driver:
-            await asyncio.wait_for(driver.stop(), 10)
-
-
-async def _close(browser: Browser):
-    for context in browser.contexts:
-        await context.close()
-    await browser.close()
+        profiles, self._profiles = self._profiles, []
+        for one in profiles:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(one.close(), 10)
