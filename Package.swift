@@ -63,8 +63,13 @@ targets += shell("RoomStore", ["JSON", "Rooms", "Redis", logging] + nio)
 targets += shell(
     "RoomService",
     ["JSON", "Rooms", "RoomStore", "SocketIOServer", "Cluster", "Secrets", logging, nioHTTP] + nio)
+targets.append(
+    .target(
+        name: "Web", path: "Sources/Web",
+        resources: [.embedInCode("index.html"), .embedInCode("assets")]))
 targets += shell(
-    "HTTPAPI", ["JSON", "SocketIOServer", "Cluster", "Secrets", logging, nioHTTP, atomics] + nio)
+    "HTTPAPI",
+    ["JSON", "Web", "SocketIOServer", "Cluster", "Secrets", logging, nioHTTP, atomics] + nio)
 targets += [
     .executableTarget(
         name: "tandem",

@@ -5,6 +5,7 @@
 #   --out DIR   default: $NGINX_WWW, else .tandem/www
 #   --help
 #
+# The stock client comes from $CLIENT_DIR, else .tandem/client, which scripts/fetch-client.sh fills.
 # Sources/Web/assets goes to DIR/assets/<hash of its content>/, and pages refer to it there, so
 # browsers may keep it for ever. The assets of the builds before stay for pages still open
 # (the last three). Text files get a ready-compressed copy beside them. Run it as often as you
@@ -14,6 +15,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 readonly SOURCE=$ROOT/Sources/Web KEPT_BUILDS=3
+client=${CLIENT_DIR:-$ROOT/.tandem/client}/socket.io.min.js
 out=${NGINX_WWW:-${TANDEM_STATE_DIR:-$ROOT/.tandem}/www}
 
 while [[ $# -gt 0 ]]; do
@@ -63,7 +65,25 @@ install_pages() {
             chmod 644 "$target.new"
             mv "$target.new" "$target"
         fi
-    done < <(find "$SOURCE" -path "$SOURCE/assets" -prune -o -type f -print0)
+    done < <(find "$SOURCE" -path "$SOURCE/assets" -prune -o -type f ! -name '*.swift' -print0)
+}
+
+# Where browsers ask for it. Without it nginx asks an instance, which may have one, or says why not.
+install_client() {
+    local target=$out/socket.io/socket.io.min.js
+    if [[ ! -s $client ]]; then
+        rm -f "$target" "$target.gz"
+        warn "no socket.io-client in $(dirname "$client"): run scripts/fetch-client.sh"
+        return 0
+    fi
+    cmp -s "$client" "$target" && return 0
+    mkdir -p "$out/socket.io"
+    cp "$client" "$target.new"
+    gzip -9 -n -c "$target.new" >"$target.gz.new"
+    chmod 644 "$target.new" "$target.gz.new"
+    chmod 755 "$out/socket.io"
+    mv "$target.gz.new" "$target.gz"
+    mv "$target.new" "$target"
 }
 
 remove_old_assets() {
@@ -83,5 +103,6 @@ if [[ -d $SOURCE/assets ]]; then
     install_assets "$hash"
 fi
 install_pages "$hash"
+install_client
 remove_old_assets "$hash"
 ok "client files in $out${hash:+ (assets $hash)}"

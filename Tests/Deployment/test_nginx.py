@@ -284,7 +284,7 @@ def test_pages_are_fresh_and_assets_are_kept_for_ever(running):
     page = requests.get(f"{running.url}/", timeout=5)
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-cache"
-    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     script = page.text.split('script type="module" src="')[1].split('"')[0]
     asset = requests.get(running.url + script, timeout=5)
     assert asset.status_code == 200

@@ -261,10 +261,27 @@ async def test_C60_stats_count_what_is_there(clusters, people, room):
     assert host.connected
 
 
-async def test_the_root_is_a_page_for_people(pair):
-    answer = await http.get(pair.instances[0].url + "/")
-    assert answer.status == 200 and answer.headers["content-type"].startswith("text/html")
-    assert "server-1" in answer.text and "/api/health" in answer.text
+async def test_the_root_is_a_page_for_people_whose_parts_are_there(pair):
+    for url in (pair.instances[0].url, pair.nginx.url):
+        answer = await http.get(url + "/")
+        assert answer.status == 200 and answer.headers["content-type"].startswith("text/html")
+        assert "/api/health" in answer.text
+        parts = re.findall(r'="\./(assets/[^"]+)"', answer.text)
+        assert "assets/main.js" in parts
+        for part in parts:
+            kept = (await http.get(f"{url}/{part}")).headers["etag"]
+            again = await http.get(f"{url}/{part}", headers={"If-None-Match": kept})
+            assert again.status == 304 and again.body == b"", part
+        assert (await http.request("HEAD", url + "/assets/main.js")).body == b""
+        for path in ("/assets/none.js", "/assets/", "/index.htm", "/socket.io/socket.io.js"):
+            assert await http.status_of(url + path) in (400, 404), path
+
+
+async def test_without_the_stock_client_its_path_says_what_to_do(pair):
+    for url in (pair.instances[0].url, pair.nginx.url):
+        answer = await http.get(url + "/socket.io/socket.io.min.js")
+        assert answer.status == 404 and answer.json()["error"]["code"] == "CLIENT_MISSING"
+        assert "scripts/fetch-client.sh" in answer.text
 
 
 async def test_two_requests_on_one_connection_are_answered_in_order(pair):

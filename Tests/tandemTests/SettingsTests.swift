@@ -35,7 +35,7 @@ import Testing
         #expect(settings.heartbeatInterval == .seconds(1) && settings.nodeLease == .seconds(5))
         #expect(settings.drainDelay == .seconds(2) && settings.drainWindow == .seconds(2))
         #expect(settings.maxPayloadBytes >= 16_000_000)
-        #expect(settings.adminToken == nil)
+        #expect(settings.adminToken == nil && settings.clientDirectory == ".tandem/client")
         #expect(settings.language == .english && settings.logFormat == .text)
         #expect(settings.logLevel == .info && settings.eventLoops >= 1)
         #expect(settings.trustedProxies == AddressRange.loopback)

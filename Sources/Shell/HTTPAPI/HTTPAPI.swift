@@ -5,7 +5,7 @@ import Secrets
 import SocketIOServer
 
 /// The plain HTTP side of an instance: health, readiness, statistics, rooms, placement, metrics,
-/// admin, and a page for people.
+/// admin, and the page for people.
 ///
 /// `respond` is what `ServerOptions.httpHandler` wants. CORS headers, preflights and the bodiless
 /// answer to HEAD are the server's; an answer is always whole and never an error of the future.
@@ -15,6 +15,8 @@ package struct HTTPAPI: Sendable {
         package var adminToken: String?
         /// The value of `Set-Cookie` for an answer under `/api/`, if it shall have one.
         package var cookie: @Sendable (HTTPRequest) -> String? = { _ in nil }
+        /// The stock Socket.IO client for browsers. Nil: its path is 404 and says what to do.
+        package var clientFile: StaticFile?
         /// Whether a text is a room id.
         package var isRoomID: @Sendable (String) -> Bool
 
@@ -77,7 +79,8 @@ package struct HTTPAPI: Sendable {
                     headers: ["www-authenticate": "Bearer"]))
         }
         switch route {
-        case .page: return loop.makeSucceededFuture(page())
+        case .page(let path): return loop.makeSucceededFuture(pageFile(path, request))
+        case .client: return loop.makeSucceededFuture(clientFile(request))
         case .health: return loop.makeSucceededFuture(health())
         case .healthOf(let instance):
             return loop.makeSucceededFuture(health(of: instance))
@@ -106,7 +109,9 @@ package struct HTTPAPI: Sendable {
 
     private func finished(_ response: HTTPResponse, for request: HTTPRequest) -> HTTPResponse {
         var response = response
-        response.headers.replaceOrAdd(name: "cache-control", value: "no-store")
+        if !response.headers.contains(name: "cache-control") {
+            response.headers.add(name: "cache-control", value: "no-store")
+        }
         response.headers.replaceOrAdd(name: "x-content-type-options", value: "nosniff")
         // nginx sends a Socket.IO request where the answer to its question came from.
         response.headers.replaceOrAdd(name: "x-tandem-instance", value: source.instance().id)

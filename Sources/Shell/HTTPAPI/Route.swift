@@ -5,7 +5,8 @@ import NIOHTTP1
 /// Paths are compared as sent: what needs decoding, has a doubled or a trailing slash, or is not
 /// here, is 404.
 enum Route: Sendable, Hashable {
-    case page
+    case page(path: String)
+    case client
     case health
     case healthOf(instance: String)
     case live
@@ -20,7 +21,6 @@ enum Route: Sendable, Hashable {
 
     init?(path: String) {
         switch path {
-        case "/": self = .page
         case "/api/health", "/health": self = .health
         case "/api/live", "/live": self = .live
         case "/api/ready", "/ready": self = .ready
@@ -30,8 +30,11 @@ enum Route: Sendable, Hashable {
         case "/api/load-balancer": self = .loadBalancer
         case "/metrics": self = .metrics
         case "/api/admin/status": self = .admin
+        case HTTPAPI.clientPath: self = .client
         default:
-            if let id = Self.tail(of: path, after: "/health/") {
+            if HTTPAPI.pageFiles[path] != nil {
+                self = .page(path: path)
+            } else if let id = Self.tail(of: path, after: "/health/") {
                 self = .healthOf(instance: id)
             } else if let id = Self.tail(of: path, after: "/api/admin/rooms/") {
                 self = .adminRoom(id: id)
@@ -61,6 +64,7 @@ enum Route: Sendable, Hashable {
     var label: String {
         switch self {
         case .page: "page"
+        case .client: "client"
         case .health, .healthOf: "health"
         case .live: "live"
         case .ready: "ready"

@@ -1,6 +1,6 @@
 /// Bytes as lower-case hexadecimal digits.
-enum Hexadecimal {
-    static func encode(_ bytes: some Sequence<UInt8>) -> String {
+package enum Hexadecimal {
+    package static func encode(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in bytes {

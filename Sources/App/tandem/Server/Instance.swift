@@ -262,6 +262,7 @@ final class Instance: Sendable {
     private static func apiOptions(_ settings: Settings) -> HTTPAPI.Options {
         var options = HTTPAPI.Options(isRoomID: RoomRules.isValidRoomID)
         options.adminToken = settings.adminToken
+        options.clientFile = BrowserClient(folder: settings.clientDirectory).file
         options.cookie = { request in
             let known = request.cookie(ResumeCookie.name)
             let token = known.flatMap { ResumeCookie.isValid($0) ? $0 : nil }

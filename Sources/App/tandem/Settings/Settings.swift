@@ -29,6 +29,7 @@ struct Settings: Sendable {
     var drainDelay: Duration = .seconds(2)
     var drainWindow: Duration = .seconds(2)
     var language = Messages.Language.english
+    var clientDirectory = ".tandem/client"
     var eventLoops = System.coreCount
     var adminToken: String?
     var logLevel = Logger.Level.info
@@ -66,6 +67,7 @@ struct Settings: Sendable {
         limits = ClientLimits(&reader)
         readTimes(&reader)
         language = reader.choice(.clientLanguage, default: language)
+        clientDirectory = reader.string(.clientDirectory) ?? clientDirectory
         eventLoops = reader.integer(.eventLoops, 1...256, default: eventLoops)
         if let token = reader.string(.adminToken) {
             if token.utf8.count < 16 { reader.report(.adminToken, "at least 16 characters") }

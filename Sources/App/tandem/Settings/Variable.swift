@@ -33,6 +33,7 @@ enum Variable: String, CaseIterable {
     case drainDelay = "DRAIN_DELAY"
     case drainWindow = "DRAIN_WINDOW"
     case clientLanguage = "CLIENT_LANGUAGE"
+    case clientDirectory = "CLIENT_DIR"
     case eventLoops = "EVENT_LOOPS"
     case adminToken = "ADMIN_TOKEN"
     case logLevel = "LOG_LEVEL"
@@ -100,6 +101,8 @@ enum Variable: String, CaseIterable {
         case .drainWindow:
             "milliseconds over which connections are closed on SIGTERM; default 2000"
         case .clientLanguage: "language of messages to people, en or es; default en"
+        case .clientDirectory:
+            "folder with the stock client socket.io.min.js, read at start; default .tandem/client"
         case .eventLoops: "threads that serve connections; default: one for each core"
         case .adminToken:
             "bearer token for /api/admin, at least 16 characters; default: none, switched off"

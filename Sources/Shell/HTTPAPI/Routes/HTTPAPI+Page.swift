@@ -1,72 +1,58 @@
-import NIOCore
+import NIOHTTP1
 import SocketIOServer
+import Web
 
-/// `/`: what a person sees who opens an instance in a browser.
+/// The page for people: `/`, its parts below `/assets/`, and the stock Socket.IO client.
 extension HTTPAPI {
-    func page() -> HTTPResponse {
-        let instance = source.instance()
-        let health = source.health()
-        let reasons = health.reasons.map { "<li>\($0.message.htmlEscaped)</li>" }.joined()
-        let links = Self.links.map { "<li><a href=\"\($0)\">\($0)</a></li>" }.joined()
-        let nodes = instance.nodes.map { node in
-            "<li><a href=\"\(node.url.htmlEscaped)\">\(node.id.htmlEscaped)</a>: "
-                + "\(node.state.htmlEscaped)</li>"
-        }.joined()
-        let body = """
-            <!doctype html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>Tandem: \(instance.id.htmlEscaped)</title>
-            <style>\(Self.style)</style>
-            </head>
-            <body>
-            <main>
-            <h1>Tandem</h1>
-            <p>This is <strong>\(instance.id.htmlEscaped)</strong>, version \
-            \(instance.version.htmlEscaped). It is \
-            <strong>\(health.status.rawValue)</strong>.</p>
-            \(reasons.isEmpty ? "" : "<ul>\(reasons)</ul>")
-            <h2>Instances</h2>
-            <ul>\(nodes)</ul>
-            <h2>Look inside</h2>
-            <ul>\(links)</ul>
-            <p>Clients connect with any Socket.IO client, path <code>/socket.io/</code>.</p>
-            </main>
-            </body>
-            </html>
+    /// Where the page asks for the stock client: below the path of Socket.IO, as Node's server
+    /// has it. Nothing else there is a file.
+    static let clientPath = "/socket.io/socket.io.min.js"
 
-            """
-        return HTTPResponse(
-            headers: [
-                "content-type": "text/html; charset=utf-8",
-                "content-security-policy":
-                    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
-            ], body: ByteBuffer(string: body))
+    /// Every file by its path. Names have no hash here, so a browser asks each time whether it has
+    /// the newest; an unchanged one costs a 304.
+    static let pageFiles: [String: StaticFile] = Dictionary(
+        uniqueKeysWithValues: Web.files.map { file in
+            let served = StaticFile(
+                contentType: file.contentType, cacheControl: "no-cache", bytes: file.bytes)
+            return (file.path, served)
+        })
+
+    func pageFile(_ path: String, _ request: HTTPRequest) -> HTTPResponse {
+        guard let file = Self.pageFiles[path] else {
+            return .error(.notFound, code: "NOT_FOUND", message: "No such path")
+        }
+        var headers: HTTPHeaders = [:]
+        if path == "/" {
+            headers.add(name: "content-security-policy", value: contentSecurityPolicy)
+            headers.add(name: "referrer-policy", value: "strict-origin-when-cross-origin")
+        }
+        return file.response(to: request, headers: headers)
     }
 
-    private static let links = [
-        "/api/health", "/api/ready", "/api/instance", "/api/stats", "/api/all-rooms", "/metrics",
-    ]
-
-    private static let style =
-        "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:40rem;padding:0 1rem;"
-        + "color-scheme:light dark}"
-}
-
-extension String {
-    /// The text with what HTML reads as markup, in elements and quoted attributes, replaced.
-    var htmlEscaped: String {
-        reduce(into: "") { escaped, character in
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.append(character)
-            }
+    /// No script, style or picture but this server's own; connections to its cluster only, since a
+    /// client may be sent to the instance that owns its room.
+    private var contentSecurityPolicy: String {
+        let nodes = source.instance().nodes.map(\.url).filter(Self.isPlainURL).flatMap { url in
+            [url, "ws" + url.dropFirst("http".count)]
         }
+        let connect = (["'self'"] + nodes).joined(separator: " ")
+        return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+            + "connect-src \(connect); base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    }
+
+    /// Whether a configured URL can stand in a policy without ending it.
+    private static func isPlainURL(_ url: String) -> Bool {
+        url.hasPrefix("http")
+            && !url.utf8.contains { $0 <= 0x20 || $0 >= 0x7f || $0 == 0x3b || $0 == 0x2c }
+    }
+
+    func clientFile(_ request: HTTPRequest) -> HTTPResponse {
+        guard let file = options.clientFile else {
+            return .error(
+                .notFound, code: "CLIENT_MISSING",
+                message: "The Socket.IO client is not installed here: run scripts/fetch-client.sh,"
+                    + " or put socket.io.min.js into CLIENT_DIR, and restart")
+        }
+        return file.response(to: request)
     }
 }
