@@ -99,7 +99,7 @@ export class Lobby {
 function fill(row, room) {
   const people = plural(Number(room.userCount) || 0, "person", "people");
   row.dataset.locked = room.isProtected ? "yes" : "no";
-  row.querySelector(".room-lock").textContent = room.isProtected ? "locked ·" : "";
+  showText(row.querySelector(".room-lock"), room.isProtected ? "locked ·" : "");
   row.querySelector(".room-people").textContent = people;
   row.querySelector(".lock").style.display = room.isProtected ? "" : "none";
   row.querySelector("button").setAttribute(

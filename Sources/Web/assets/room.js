@@ -5,6 +5,8 @@ import { confirmed } from "./dialogs.js";
 import { pictureOf } from "./drawing.js";
 import { kinds, palette } from "./shape.js";
 
+const savingDelayMilliseconds = 400;
+
 export class Room {
   #session;
   #scene;
@@ -13,6 +15,7 @@ export class Room {
   #connection;
   #status;
   #rename;
+  #savingTimer = 0;
 
   constructor({ connection, session, scene, stage, outbox, status, leave, rename }) {
     this.#connection = connection;
@@ -98,9 +101,16 @@ export class Room {
       offline: "Not connected: changes are kept",
       waiting: `${plural(waiting, "change")} kept until the connection is back`,
     };
+    save.dataset.waiting = waiting;
+    clearTimeout(this.#savingTimer);
+    const show = () => {
+      save.dataset.state = state;
+      save.textContent = words[state];
+    };
     if (save.dataset.state !== "waiting" && state === "waiting") announce(words.waiting);
-    save.dataset.state = state;
-    save.textContent = words[state];
+    // What is saved at once is not worth a word.
+    if (state === "saving") this.#savingTimer = setTimeout(show, savingDelayMilliseconds);
+    else show();
   }
 
   // --- people -------------------------------------------------------------------------------------
@@ -109,7 +119,8 @@ export class Room {
     if (!this.#session.room) return;
     const { users, self } = this.#session;
     byId("people-title").textContent = users.length ? `Here now (${users.length})` : "Here now";
-    const order = [...users].sort((one, two) => (one.joinedAt ?? 0) - (two.joinedAt ?? 0));
+    const rank = (user) => (user.role === "host" ? 0 : user.joinedAt ?? 1);
+    const order = [...users].sort((one, two) => rank(one) - rank(two));
     byId("people").replaceChildren(...order.map((user) => this.#person(user)));
     byId("room-role").textContent = this.#session.isHost
       ? "You are the host"

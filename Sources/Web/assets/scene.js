@@ -42,6 +42,7 @@ export class Scene extends EventTarget {
     const shape = this.get(uuid);
     if (!shape) return;
     shape.paint(color);
+    this.#share(shape);
     this.#outbox.changed(shape, "material-change");
     this.#changed([uuid]);
   }
@@ -124,6 +125,7 @@ export class Scene extends EventTarget {
     const shape = shapeOfUpdate(objectData, known);
     if (!shape) return;
     known.merge(shape, this.#outbox.pending(objectUuid));
+    this.#share(known);
     this.#outbox.again(objectUuid);
     this.#changed([objectUuid], updatedBy);
   }
@@ -137,6 +139,15 @@ export class Scene extends EventTarget {
   #removed({ objectId, removedBy } = {}) {
     this.#outbox.drop(objectId);
     if (this.#shapes.delete(objectId)) this.#changed([objectId], removedBy);
+  }
+
+  // Shapes may have one material in common: it is one for all of them.
+  #share(shape) {
+    const uuid = shape.material?.uuid;
+    if (!uuid) return;
+    const others = this.shapes.filter((one) => one !== shape && one.material?.uuid === uuid);
+    for (const other of others) other.material = shape.material;
+    if (others.length) this.#changed(others.map((one) => one.uuid));
   }
 
   // Of a few places the one that is farthest from everything.

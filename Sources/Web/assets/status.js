@@ -1,6 +1,6 @@
 // What is said about the connection: which instance, how far, how it is, and what a break looks like.
 
-import { announce, byId, showText } from "./dom.js";
+import { byId, showText } from "./dom.js";
 
 const healthIntervalMilliseconds = 10_000;
 const goodNewsMilliseconds = 8000;
@@ -22,6 +22,7 @@ export class Status {
     });
     connection.addEventListener("latency", ({ detail }) => this.#showLatency(detail.milliseconds));
     connection.addEventListener("up", () => {
+      this.#instance = null;
       this.#showLink();
       this.#askHealth();
       if (!session.room) this.#back(connection.lostAt);
@@ -96,7 +97,6 @@ export class Status {
 
   #notice(text) {
     this.#banner(text, "good");
-    announce(text);
     const banner = byId("connection-banner");
     setTimeout(() => { if (banner.textContent === text) this.#banner(""); }, goodNewsMilliseconds);
   }
