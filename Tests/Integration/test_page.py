@@ -52,7 +52,7 @@ async def two_members(pages, url, room):
     return ana, ben
 
 
-# --- lobby ---------------------------------------------------------------------------------------
+# --- lobby ----------------------------------------------------------------------------------
 
 
 async def test_a_locked_room_is_listed_with_its_lock_and_opens_with_its_password(
@@ -94,7 +94,7 @@ async def test_what_cannot_be_a_room_is_explained_beside_the_form(site, pages, r
     await ben.is_in_lobby()
 
 
-# --- the scene ------------------------------------------------------------------------------------
+# --- the scene ------------------------------------------------------------------------------
 
 
 async def test_what_one_member_adds_drags_recolours_and_removes_the_other_sees(site, pages, room):
@@ -150,8 +150,9 @@ async def test_the_keyboard_alone_makes_a_room_and_edits_its_scene(site, pages, 
     keys = ana.page.keyboard
 
     async def tab_to(selector):
+        matches = "wanted => document.activeElement.matches(wanted)"
         for _ in range(40):
-            if await ana.page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            if await ana.page.evaluate(matches, selector):
                 return
             await keys.press("Tab")
         raise AssertionError(f"Tab does not reach {selector}")
@@ -170,7 +171,8 @@ async def test_the_keyboard_alone_makes_a_room_and_edits_its_scene(site, pages, 
     await keys.press("Enter")
     await tab_to("#stage [data-uuid]")
     cone, other = await ana.uuids()
-    outline = await ana.shape(cone).locator(".frame").evaluate("one => getComputedStyle(one).stroke")
+    frame = ana.shape(cone).locator(".frame")
+    outline = await frame.evaluate("one => getComputedStyle(one).stroke")
     assert outline not in ("none", "rgba(0, 0, 0, 0)"), "the focus is not to be seen"
     x, y = await ana.place(cone)
     await keys.press("ArrowRight")
@@ -209,7 +211,7 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_finger_drags(si
     await ana.saved()
 
 
-# --- people ------------------------------------------------------------------------------------------
+# --- people ---------------------------------------------------------------------------------
 
 
 async def test_everybody_sees_who_is_host_who_is_renamed_who_leaves_and_the_end(site, pages, room):
@@ -259,7 +261,7 @@ async def test_markup_in_names_and_shapes_stays_text(site, pages, people, room):
     await ana.saved()
 
 
-# --- servers that die ----------------------------------------------------------------------------------
+# --- servers that die -----------------------------------------------------------------------
 
 
 async def test_kill_of_the_serving_instance_is_a_moment_and_no_edit_is_lost(clusters, pages, room):
@@ -296,7 +298,8 @@ async def test_kill_of_the_serving_instance_is_a_moment_and_no_edit_is_lost(clus
     await expect(ana.banner).to_have_text("Reconnecting…")
     await ana.drag(ring, 60, 30)
     kept = await ana.add("cylinder")
-    await expect(ana.page.locator("#save")).to_have_text("2 changes kept until the connection is back")
+    save = ana.page.locator("#save")
+    await expect(save).to_have_text("2 changes kept until the connection is back")
     await serving.start()
     await ana.came_back()
     await ana.saved()
@@ -338,7 +341,7 @@ async def test_a_page_of_one_instance_follows_a_redirect_to_the_rooms_owner_and_
     await ana.saved()
 
 
-# --- an instance alone ----------------------------------------------------------------------------------
+# --- an instance alone ----------------------------------------------------------------------
 
 
 async def test_an_embedded_instance_serves_the_page_and_a_reload_returns_to_the_locked_room(
@@ -365,7 +368,7 @@ async def test_without_the_stock_client_the_page_says_what_to_do(single, pages):
     await expect(tab.page.locator("#problem-banner")).to_contain_text("scripts/fetch-client.sh")
 
 
-# --- files ----------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------
 
 
 async def test_nginx_and_an_instance_serve_the_same_page_with_a_strict_policy(site):

@@ -90,7 +90,9 @@ export class Connection extends EventTarget {
       timeout: 6000,
     });
     this.#socket = socket;
-    const current = (handler) => (...values) => { if (socket === this.#socket) handler(...values); };
+    const current = (handler) => (...values) => {
+      if (socket === this.#socket) handler(...values);
+    };
     socket.on("connect", current(() => this.#connected(url)));
     socket.on("connect_error", current((error) => this.#refused(error)));
     socket.on("disconnect", current((reason) => this.#broken(reason)));
@@ -111,7 +113,8 @@ export class Connection extends EventTarget {
     this.#attempts = 0;
     this.#redirects = 0;
     this.#latency = null;
-    this.#probe = setInterval(() => { if (!document.hidden) this.#ask(); }, probeIntervalMilliseconds);
+    const probe = () => { if (!document.hidden) this.#ask(); };
+    this.#probe = setInterval(probe, probeIntervalMilliseconds);
     this.send("get-user-info");
     this.#tell("up", { url });
     this.#ask();
@@ -169,7 +172,8 @@ export class Connection extends EventTarget {
       if (socket !== this.#socket) return;
       if (error) return this.#broken("no answer");
       const took = performance.now() - asked;
-      this.#latency = this.#latency === null ? took : this.#latency + smoothing * (took - this.#latency);
+      const before = this.#latency ?? took;
+      this.#latency = before + smoothing * (took - before);
       this.#tell("latency", { milliseconds: this.#latency });
     });
   }

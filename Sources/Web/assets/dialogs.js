@@ -6,7 +6,8 @@ for (const dialog of document.querySelectorAll("dialog")) {
   dialog.querySelector("[value=cancel]").addEventListener("click", () => dialog.close("cancel"));
 }
 
-// Asks until `attempt(password)` does not throw, or the person gives up. Resolves with whether it worked.
+// Asks until `attempt(password)` does not throw, or the person gives up. Resolves with whether it
+// worked.
 export function askPassword(room, attempt) {
   const dialog = byId("password-dialog");
   const form = byId("password-form");

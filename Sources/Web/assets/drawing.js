@@ -2,6 +2,8 @@
 
 import { svg } from "./dom.js";
 
+const tube = { r: 0.58, "stroke-width": 0.42, fill: "none" };
+
 // The parts of each kind: [element, attributes, shade]; a shade lies over the shape's colour.
 const drawings = {
   box: [
@@ -24,8 +26,8 @@ const drawings = {
     ["ellipse", { rx: 0.66, ry: 0.23, cy: -0.58 }, "light"],
   ],
   ring: [
-    ["circle", { r: 0.58, "stroke-width": 0.42, fill: "none" }, "outline"],
-    ["circle", { r: 0.58, "stroke-width": 0.42, fill: "none", stroke: "url(#shade-side)" }, "plain"],
+    ["circle", tube, "outline"],
+    ["circle", { ...tube, stroke: "url(#shade-side)" }, "plain"],
   ],
 };
 

@@ -106,9 +106,14 @@ function fill(row, room) {
     "aria-label", `Join ${room.id}, ${room.isProtected ? "locked, " : ""}${people}`);
 }
 
+const lockShape = {
+  body: "M4.5 7V5a3.5 3.5 0 0 1 7 0v2H13v7H3V7Z",
+  shackle: "m1.5 0h4V5a2 2 0 0 0-4 0Z",
+};
+
 function lockPicture() {
   return svg("svg", { class: "lock", viewBox: "0 0 16 16", "aria-hidden": "true" },
-    svg("path", { d: "M4.5 7V5a3.5 3.5 0 0 1 7 0v2h.5a1 1 0 0 1 1 1v5a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1Zm1.5 0h4V5a2 2 0 0 0-4 0Z" }));
+    svg("path", { d: `${lockShape.body}${lockShape.shackle}` }));
 }
 
 const pick = (words) => words[Math.floor(Math.random() * words.length)];

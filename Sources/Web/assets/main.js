@@ -50,7 +50,7 @@ function start(nodes) {
   const room = new Room({ connection, session, scene, stage, outbox, status, leave, rename });
   let syncedAt = 0;
 
-  // --- what is on the screen ------------------------------------------------------------------------
+  // --- what is on the screen ----------------------------------------------------------------
 
   function showLobby() {
     room.hide();
@@ -71,7 +71,7 @@ function start(nodes) {
     for (const button of byId("lobby").querySelectorAll("button")) button.disabled = isBusy;
   }
 
-  // --- ways in and out ------------------------------------------------------------------------------
+  // --- ways in and out ----------------------------------------------------------------------
 
   function takeName() {
     session.name = byId("name").value.trim() || defaultName;
@@ -158,14 +158,16 @@ function start(nodes) {
     status.problem(detail.message + unsent);
   });
 
-  // --- edits ----------------------------------------------------------------------------------------
+  // --- edits --------------------------------------------------------------------------------
 
   connection.addEventListener("down", () => {
     outbox.close();
     scene.expectScene();
   });
 
-  connection.addEventListener("message", ({ detail }) => scene.receive(detail.name, detail.payload));
+  connection.addEventListener("message", ({ detail }) => {
+    scene.receive(detail.name, detail.payload);
+  });
 
   function askForScene() {
     if (!session.isIn || performance.now() - syncedAt < syncIntervalMilliseconds) return;
@@ -176,7 +178,8 @@ function start(nodes) {
 
   scene.addEventListener("unknown", askForScene);
   scene.addEventListener("lost", ({ detail }) => {
-    status.problem(`Removed by others meanwhile, so your change of it has no place: ${detail.names.join(", ")}`);
+    const names = detail.names.join(", ");
+    status.problem(`Removed by others meanwhile, so your change of it has no place: ${names}`);
   });
   outbox.addEventListener("refused", ({ detail }) => {
     status.problem(`A change was not taken: ${detail.message}`);
@@ -187,7 +190,7 @@ function start(nodes) {
     if (session.room && outbox.size > 0) event.preventDefault();
   });
 
-  // --- the beginning ----------------------------------------------------------------------------------
+  // --- the beginning ------------------------------------------------------------------------
 
   byId("name").value = memory.get(nameKey);
   byId("name").addEventListener("change", takeName);

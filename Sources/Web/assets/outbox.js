@@ -3,8 +3,8 @@
 // For each object one message is under way at most; what is changed meanwhile goes in the next,
 // with the newest state. While there is no connection edits wait here, and go out on return.
 //
-// Events: "change" whenever `size` may differ; "refused" {uuid, message} for an edit that the server
-// did not take.
+// Events: "change" whenever `size` may differ; "refused" {uuid, message} for an edit that the
+// server did not take.
 
 const pauseMilliseconds = 30;
 const retryDelayMilliseconds = 1000;

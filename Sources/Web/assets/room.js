@@ -57,7 +57,7 @@ export class Room {
 
   hide() { byId("room").hidden = true; }
 
-  // --- tools ---------------------------------------------------------------------------------------
+  // --- tools --------------------------------------------------------------------------------
 
   #addButton(kind) {
     const { label } = kinds[kind];
@@ -113,7 +113,7 @@ export class Room {
     else show();
   }
 
-  // --- people -------------------------------------------------------------------------------------
+  // --- people -------------------------------------------------------------------------------
 
   #showPeople() {
     if (!this.#session.room) return;
@@ -122,9 +122,9 @@ export class Room {
     const rank = (user) => (user.role === "host" ? 0 : user.joinedAt ?? 1);
     const order = [...users].sort((one, two) => rank(one) - rank(two));
     byId("people").replaceChildren(...order.map((user) => this.#person(user)));
+    const host = users.find((user) => user.role === "host")?.name ?? "Nobody";
     byId("room-role").textContent = this.#session.isHost
-      ? "You are the host"
-      : users.length ? `${users.find((user) => user.role === "host")?.name ?? "Nobody"} is the host` : "";
+      ? "You are the host" : users.length ? `${host} is the host` : "";
     byId("delete").hidden = !this.#session.isHost;
     if (self && self.name !== this.#session.name) this.#session.name = self.name;
     if (document.activeElement !== byId("new-name")) byId("new-name").value = this.#session.name;
@@ -136,8 +136,9 @@ export class Room {
     const badges = [];
     if (user.role === "host") badges.push(element("span", { class: "badge host" }, "host"));
     if (isSelf) badges.push(element("span", { class: "badge" }, "you"));
-    const face = element("span", { class: "face", "aria-hidden": "true", "data-tone": toneOf(name) },
-      [...name][0]?.toUpperCase() ?? "?");
+    const initial = [...name][0]?.toUpperCase() ?? "?";
+    const face = element(
+      "span", { class: "face", "aria-hidden": "true", "data-tone": toneOf(name) }, initial);
     return element("li", { class: "person" }, face, element("span", { class: "person-name" }, name),
       ...badges);
   }
@@ -146,14 +147,17 @@ export class Room {
     if (!this.#session.room) return;
     if (name === "user-joined") announce(`${payload?.userName} joined`);
     else if (name === "user-left") announce(`${payload?.userName} left`);
-    else if (name === "user-name-changed") announce(`${payload?.oldName} is now ${payload?.userName}`);
+    else if (name === "user-name-changed") {
+      announce(`${payload?.oldName} is now ${payload?.userName}`);
+    }
   }
 
-  // --- ways out ------------------------------------------------------------------------------------
+  // --- ways out -----------------------------------------------------------------------------
 
   async #delete() {
     const isSure = await confirmed(
-      "Delete this room?", "Its scene is gone for everybody. This cannot be undone.", "Delete room");
+      "Delete this room?", "Its scene is gone for everybody. This cannot be undone.",
+      "Delete room");
     if (!isSure) return;
     const room = this.#session.room;
     try {
@@ -161,7 +165,8 @@ export class Room {
     } catch (problem) {
       // The room's end may be told before the request is acknowledged.
       if (this.#session.room !== room) return;
-      this.#status.problem(problem.lost ? "No answer from the server; the room is still there." : problem.message);
+      this.#status.problem(
+        problem.lost ? "No answer from the server; the room is still there." : problem.message);
     }
   }
 }

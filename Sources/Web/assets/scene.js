@@ -1,7 +1,8 @@
 // The scene as this member sees it: what the server said, with own edits that wait on top.
 //
-// Events: "change" {uuids or null for all, by: name or null}, "unknown" when an update came for an object
-// that is not known here, "lost" {names} when own edits met an object that others have removed.
+// Events: "change" {uuids or null for all, by: name or null}, "unknown" when an update came for an
+// object that is not known here, "lost" {names} when own edits met an object that others have
+// removed.
 
 import { Shape, shapeOfUpdate, shapesOfScene } from "./shape.js";
 
@@ -20,7 +21,7 @@ export class Scene extends EventTarget {
   get shapes() { return [...this.#shapes.values()]; }
   get(uuid) { return this.#shapes.get(uuid) ?? null; }
 
-  // --- own edits ---------------------------------------------------------------------------------
+  // --- own edits ----------------------------------------------------------------------------
 
   add(kind, color, name) {
     const shape = Shape.make(kind, color, this.#freePlace(), name);
@@ -55,7 +56,7 @@ export class Scene extends EventTarget {
     this.#changed([uuid]);
   }
 
-  // --- what the server says -----------------------------------------------------------------------
+  // --- what the server says -----------------------------------------------------------------
 
   receive(name, payload) {
     switch (name) {
@@ -163,7 +164,8 @@ export class Scene extends EventTarget {
   }
 
   #gap(place) {
-    return Math.min(...this.shapes.map((shape) => Math.hypot(shape.x - place.x, shape.y - place.y)), 99);
+    const gaps = this.shapes.map(({ x, y }) => Math.hypot(x - place.x, y - place.y));
+    return Math.min(...gaps, 99);
   }
 
   #changed(uuids, by = null) { this.#tell("change", { uuids, by }); }

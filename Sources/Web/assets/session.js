@@ -1,7 +1,7 @@
 // The member that this page is: in which room, under which name, with which role.
 //
-// Events: "entered" {room}, "returned" {seconds}, "users" {users}, "ended" {message} when the room is
-// gone, "locked" {room} when the room asks for its password again.
+// Events: "entered" {room}, "returned" {seconds}, "users" {users}, "ended" {message} when the room
+// is gone, "locked" {room} when the room asks for its password again.
 
 const retryDelayMilliseconds = 700;
 const openingPatienceMilliseconds = 15_000;

@@ -37,8 +37,9 @@ export function newUUID() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
-  return [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]].map(([from, to]) => hex.slice(from, to)).join("-");
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const parts = [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]];
+  return parts.map(([from, to]) => hex.slice(from, to)).join("-").toUpperCase();
 }
 
 export class Shape {
@@ -65,7 +66,11 @@ export class Shape {
   }
 
   get uuid() { return this.node.uuid; }
-  get name() { return typeof this.node.name === "string" && this.node.name ? this.node.name : "Shape"; }
+  get name() {
+    const { name } = this.node;
+    return typeof name === "string" && name ? name : "Shape";
+  }
+
   get kind() { return kindOfGeometry.get(this.geometry?.type) ?? "box"; }
   get x() { return this.origin.x + this.#matrix[12]; }
   get y() { return this.origin.y + this.#matrix[13]; }
@@ -131,7 +136,8 @@ export class Shape {
 // The shapes of a scene's JSON, groups opened.
 export function shapesOfScene(scene) {
   const found = [];
-  collect(scene?.object, library(scene?.geometries), library(scene?.materials), { x: 0, y: 0 }, found);
+  const geometries = library(scene?.geometries);
+  collect(scene?.object, geometries, library(scene?.materials), { x: 0, y: 0 }, found);
   return found;
 }
 
@@ -187,7 +193,8 @@ function collect(node, geometries, materials, origin, found, depth = 0) {
     found.push(shape);
     own = { x: shape.x, y: shape.y };
   } else if (Array.isArray(node.matrix) && depth > 0) {
-    own = { x: origin.x + (Number(node.matrix[12]) || 0), y: origin.y + (Number(node.matrix[13]) || 0) };
+    const [x, y] = [12, 13].map((at) => Number(node.matrix[at]) || 0);
+    own = { x: origin.x + x, y: origin.y + y };
   }
   for (const child of Array.isArray(node.children) ? node.children : []) {
     collect(child, geometries, materials, own, found, depth + 1);

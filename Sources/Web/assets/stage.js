@@ -73,7 +73,7 @@ export class Stage extends EventTarget {
     return uuid;
   }
 
-  // --- drawing -----------------------------------------------------------------------------------
+  // --- drawing ------------------------------------------------------------------------------
 
   #show({ uuids, by }) {
     const known = new Set(this.#scene.shapes.map((shape) => shape.uuid));
@@ -141,7 +141,7 @@ export class Stage extends EventTarget {
     tag.setAttribute("transform", `translate(${shape.x} ${y})`);
   }
 
-  // --- hands -------------------------------------------------------------------------------------
+  // --- hands --------------------------------------------------------------------------------
 
   #grab(event) {
     const uuid = event.target.closest?.("[data-uuid]")?.dataset.uuid;
@@ -210,5 +210,6 @@ function writeTag(tag, name) {
 function place(shape) {
   const across = Math.round(shape.x * 10) / 10;
   const up = Math.round(shape.y * 10) / 10;
-  return `${Math.abs(across)} ${across < 0 ? "left" : "right"}, ${Math.abs(up)} ${up < 0 ? "down" : "up"}`;
+  const sides = [across < 0 ? "left" : "right", up < 0 ? "down" : "up"];
+  return `${Math.abs(across)} ${sides[0]}, ${Math.abs(up)} ${sides[1]}`;
 }

@@ -1,4 +1,5 @@
-// What is said about the connection: which instance, how far, how it is, and what a break looks like.
+// What is said about the connection: which instance, how far, how it is, and what a break looks
+// like.
 
 import { byId, showText } from "./dom.js";
 
@@ -32,7 +33,8 @@ export class Status {
     session.addEventListener("returned", ({ detail }) => this.#returned(detail.seconds));
     session.addEventListener("entered", () => this.#askHealth());
     connection.addEventListener("message", ({ detail }) => {
-      if (detail.name === "server-shutdown") this.#notice("This server restarts; you are moved to another.");
+      if (detail.name !== "server-shutdown") return;
+      this.#notice("This server restarts; you are moved to another.");
     });
     setInterval(() => { if (!document.hidden) this.#askHealth(); }, healthIntervalMilliseconds);
   }
@@ -66,9 +68,10 @@ export class Status {
     this.#showLink();
     const isFirst = this.#connection.lostAt === null;
     this.#banner(isFirst ? "Connecting…" : "Reconnecting…", "wait");
-    // The page's own server answers, yet lets no connection in: its list of origins lacks this page.
+    // The page's own server answers, yet lets nobody in: its list of origins lacks this page.
     if (attempts === 3 && await this.#isReady() && !this.#connection.isUp) {
-      this.problem(`The server is up but refuses connections from this page. CORS_ORIGINS must name ${location.origin}`);
+      this.problem("The server is up but refuses connections from this page. "
+        + `CORS_ORIGINS must name ${location.origin}`);
     }
   }
 
@@ -90,7 +93,8 @@ export class Status {
 
   #returned(seconds) {
     const waiting = this.#outbox.size;
-    const more = waiting ? ` Sending ${waiting === 1 ? "the change" : `${waiting} changes`} made meanwhile.` : "";
+    const changes = waiting === 1 ? "the change" : `${waiting} changes`;
+    const more = waiting ? ` Sending ${changes} made meanwhile.` : "";
     this.#notice(`Back after ${seconds.toFixed(1)} s.${more}`);
     this.#askHealth();
   }
@@ -128,6 +132,7 @@ export class Status {
       degraded: "is degraded", draining: "is leaving; you will be moved", starting: "is starting",
     };
     const kept = status === "degraded" ? " You can go on working." : "";
-    showText(banner, words[status] ? `${instance} ${words[status]}${why ? `: ${why}` : ""}.${kept}` : "");
+    const reason = why ? `: ${why}` : "";
+    showText(banner, words[status] ? `${instance} ${words[status]}${reason}.${kept}` : "");
   }
 }

@@ -52,7 +52,7 @@ class RoomPage:
         await expect(made.page.locator("#link")).to_have_attribute("data-state", "up")
         return made
 
-    # --- lobby -------------------------------------------------------------------------------------
+    # --- lobby -------------------------------------------------------------------------------
 
     async def create(self, room: str, password: str = ""):
         await self.page.get_by_label("Room name").fill(room)
@@ -81,7 +81,7 @@ class RoomPage:
         await expect(self.page.locator("#lobby")).to_be_visible()
         await expect(self.page.locator("#room")).to_be_hidden()
 
-    # --- scene ---------------------------------------------------------------------------------------
+    # --- scene -------------------------------------------------------------------------------
 
     @property
     def shapes(self) -> Locator:
@@ -148,7 +148,7 @@ class RoomPage:
         await expect(self.page.locator("#save")).to_have_attribute("data-waiting", "0")
         await expect(self.page.locator("#save")).to_have_text("All changes saved")
 
-    # --- people and connection -------------------------------------------------------------------------
+    # --- people and connection ---------------------------------------------------------------
 
     @property
     def people(self) -> Locator:
@@ -179,7 +179,9 @@ class RoomPage:
               const isFirst = globalThis.banners === undefined;
               globalThis.banners = [];
               if (!isFirst) return;
-              const note = () => { if (!banner.hidden) globalThis.banners.push(banner.textContent); };
+              const note = () => {
+                if (!banner.hidden) globalThis.banners.push(banner.textContent);
+              };
               new MutationObserver(note).observe(
                 banner, {childList: true, characterData: true, subtree: true, attributes: true});
             }"""

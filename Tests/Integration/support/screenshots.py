@@ -1,5 +1,7 @@
-"""Pictures of the page, for the documentation and for people who look at it:
-`python -m support.screenshots FOLDER` from Tests/Integration; scripts/screenshots.sh does all of it."""
+"""Pictures of the page, for the documentation and for people who look at it.
+
+`python -m support.screenshots FOLDER` from Tests/Integration; scripts/screenshots.sh does it all.
+"""
 
 import asyncio
 import sys
