@@ -7,6 +7,25 @@ import Testing
 
 /// Against a real redis-server; each test has its own.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct RedisClientTests {
+    @Test(arguments: [("noeviction", false), ("allkeys-lru", true)])
+    func aServerThatDropsKeysWhenItIsFullIsToldOf(policy: String, isHarmful: Bool) async throws {
+        let redis = try RedisServerProcess(
+            options: ["--maxmemory", "100mb", "--maxmemory-policy", policy])
+        try await withClient(redis.configuration) { client in
+            try await eventually("asked") { client.status.eviction != nil }
+            let eviction = try #require(client.status.eviction)
+            #expect(eviction.policy == policy && eviction.maxMemoryBytes == 100 << 20)
+            #expect(eviction.evictedKeys == 0 && eviction.isHarmful == isHarmful)
+        }
+    }
+
+    @Test func droppedKeysAreHarmWhateverIsSetNow() throws {
+        let memory = "maxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
+        #expect(RedisEviction(memory: memory, stats: "evicted_keys:1\r\n")?.isHarmful == true)
+        #expect(RedisEviction(memory: memory, stats: "evicted_keys:0\r\n")?.isHarmful == false)
+        #expect(RedisEviction(memory: memory, stats: "") == nil)
+    }
+
     @Test func commandsFromAnyThreadAreAnsweredInOrder() async throws {
         let redis = try RedisServerProcess()
         try await withClient(redis.configuration) { client in

@@ -31,10 +31,24 @@ extension RedisClient {
         figures.isSubscriptionHealthy = subscriber?.isHealthy ?? false
         figures.lastHeard = subscriber?.lastHeard
         let isChanged = state != figures.state
+        log(from: figures.state, to: state)
         figures.state = state
         publishStatus()
         if state.isReady { hasBeenReady = true }
         if isChanged { emit(.stateChanged(state)) }
+    }
+
+    /// One line when Redis becomes unusable, when the reason turns into another, and when it is
+    /// over: an operator has to read of it at the usual level.
+    private func log(from old: RedisState, to new: RedisState) {
+        if let problem = new.problem {
+            guard problem.code != old.problem?.code else { return }
+            logger.warning(
+                "Redis is not usable",
+                metadata: ["server": "\(configuration)", "problem": "\(problem)"])
+        } else if new.isReady, old.problem != nil || !hasBeenReady {
+            logger.notice("Redis is usable", metadata: ["server": "\(configuration)"])
+        }
     }
 
     private var currentState: RedisState {
@@ -62,6 +76,7 @@ extension RedisClient {
             emit(.reconnected(runIDChanged: runIDChanged))
         }
         hasBeenUp = true
+        askAboutEviction()
         updateState()
     }
 
@@ -107,6 +122,8 @@ extension RedisClient {
         ping()
         publishProbe()
         if refusal != nil { tryWrite() }
+        ticks += 1
+        if ticks % configuration.limits.probesPerEvictionLook == 0 { askAboutEviction() }
         updateState()
     }
 

@@ -35,6 +35,8 @@ package final class RedisClient: @unchecked Sendable {
     var isClosed = false
     var probe: RepeatedTask?
     var lastProbe: NIODeadline
+    var ticks = 0
+    let logger: Logger
     private var observers: [@Sendable (RedisEvent) -> Void] = []
     private var closing: EventLoopFuture<Void>?
 
@@ -45,6 +47,7 @@ package final class RedisClient: @unchecked Sendable {
     ) throws {
         self.eventLoop = eventLoop
         self.configuration = configuration
+        self.logger = logger
         let connector = try RedisConnector(configuration: configuration, eventLoop: eventLoop)
         commands = RedisLink(connector: connector, name: configuration.clientName, logger: logger)
         if configuration.subscribes {

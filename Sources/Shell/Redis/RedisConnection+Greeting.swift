@@ -6,6 +6,14 @@ package struct RedisGreeting: Sendable, Equatable {
     /// New after each start of the server; nil where `INFO` is not permitted.
     package var runID: String?
     package var version: String?
+
+    /// A field of a reply to `INFO`.
+    static func infoField(_ name: String, in text: String) -> String? {
+        for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
+            return String(line.dropFirst(name.utf8.count + 1))
+        }
+        return nil
+    }
 }
 
 extension RedisConnection {
@@ -57,8 +65,8 @@ extension RedisConnection {
         switch result {
         case .success(let value) where step == .info:
             let text = value.string ?? ""
-            greeting.runID = infoField("run_id", in: text)
-            greeting.version = infoField("redis_version", in: text)
+            greeting.runID = RedisGreeting.infoField("run_id", in: text)
+            greeting.version = RedisGreeting.infoField("redis_version", in: text)
         case .success(.array(let role)) where step == .role:
             guard role.first?.string == "master" else {
                 throw RedisProblem(.readOnly, "the server that Sentinel named is not a primary")
@@ -97,12 +105,5 @@ extension RedisConnection {
         String(
             decoding: name.utf8.map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "_") },
             as: UTF8.self)
-    }
-
-    private static func infoField(_ name: String, in text: String) -> String? {
-        for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
-            return String(line.dropFirst(name.utf8.count + 1))
-        }
-        return nil
     }
 }

@@ -9,6 +9,8 @@ package struct RedisLimits: Sendable {
     package var pingDeadline: Duration = .milliseconds(1_500)
     /// Between two health pings and probes of the subscription.
     package var probeInterval: Duration = .seconds(1)
+    /// The server is asked after so many of them whether it drops keys.
+    package var probesPerEvictionLook = 5
     /// Longest silence of the client's own probe. Beyond: the pub/sub connection is replaced.
     package var probeSilence: Duration = .seconds(3)
     /// Commands sent and not answered. Beyond: `RedisError.overloaded`, nothing is sent.

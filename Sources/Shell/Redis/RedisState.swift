@@ -42,6 +42,8 @@ package struct RedisStatus: Sendable, Equatable {
     /// When the client last heard its own probe.
     package var lastHeard: NIODeadline?
     package var server: RedisGreeting?
+    /// What the server said last of keys that it drops; nil where it has not, or may not.
+    package var eviction: RedisEviction?
     package var inFlightCommands = 0
     package var inFlightBytes = 0
     package var commands = 0

@@ -61,6 +61,14 @@ final class Storage: Sendable {
             reasons.append(
                 .init(code: code, message: "Redis is not usable: rooms go on in memory"))
         }
+        if let eviction = redis?.status.eviction, eviction.isHarmful {
+            reasons.append(
+                .init(
+                    code: "REDIS_EVICTS",
+                    message: eviction.evictedKeys > 0
+                        ? "Redis has dropped \(eviction.evictedKeys) keys: rooms may be missing"
+                        : "Redis drops keys when it is full: set maxmemory-policy noeviction"))
+        }
         if case .reconciling(let pending)? = fallback?.state {
             reasons.append(
                 .init(
@@ -89,6 +97,9 @@ final class Storage: Sendable {
         samples.set(.redisReconnects, status.reconnects)
         samples.set(.redisDeadlineMisses, status.deadlineMisses)
         samples.set(.redisSubscriptionsLost, status.subscriptionsLost)
+        if let eviction = status.eviction {
+            samples.set(.redisEvictedKeys, eviction.evictedKeys)
+        }
         samples.set(.redisInFlight, status.inFlightCommands)
         guard let counts = fallback?.counts, let pending = fallback?.pendingRooms else { return }
         samples.set(.localBytes, counts.localBytes)

@@ -83,6 +83,9 @@ extension Metric {
         "tandem_redis_deadline_misses_total", .counter, "Commands without a reply in time")
     package static let redisSubscriptionsLost = Metric(
         "tandem_redis_subscriptions_lost_total", .counter, "Subscriptions that fell silent")
+    package static let redisEvictedKeys = Metric(
+        "tandem_redis_evicted_keys", .gauge,
+        "Keys that Redis has dropped since its start for want of memory; more than 0 is an alarm")
     package static let redisInFlight = Metric(
         "tandem_redis_commands_in_flight", .gauge, "Commands that wait for their reply")
 
