@@ -123,6 +123,12 @@ import Testing
         #expect(settings.origins.allows("http://localhost:3002"))
     }
 
+    @Test(arguments: [("3001", "server-1"), ("3002", "server-2"), ("8080", "server-8080")])
+    func withoutAListOfNodesThePortMakesTheName(port: String, id: String) throws {
+        let settings = try Settings(environment: ["PORT": port])
+        #expect(settings.node.id == id && settings.nodes.nodes.map(\.id) == [id])
+    }
+
     @Test func theNameGoesBeforeThePort() throws {
         let settings = try Settings(
             environment: ["CLUSTER_NODES": Self.pair, "PORT": "3001", "INSTANCE_ID": "server-2"])

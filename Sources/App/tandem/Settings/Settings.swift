@@ -136,9 +136,13 @@ struct Settings: Sendable {
     }
 
     /// The node whose upstream has this port. Nil where several have it, or none of several: two
-    /// instances must not take the same name by default.
+    /// instances must not take the same name by default. Without a list of nodes too the port makes
+    /// the name, so that any number can be started beside one another: server-1 for 3001, server-2
+    /// for 3002, as the editor's page counts them; server-8080 for 8080.
     private func defaultID(_ reader: SettingsReader) -> String? {
-        guard reader.string(.clusterNodes) != nil else { return "server-1" }
+        guard reader.string(.clusterNodes) != nil else {
+            return "server-\((3_001...3_999).contains(port) ? port - 3_000 : port)"
+        }
         if nodes.nodes.count == 1 { return nodes.nodes[0].id }
         let fitting = nodes.nodes.filter { $0.upstream.hasSuffix(":\(port)") }
         return fitting.count == 1 ? fitting[0].id : nil

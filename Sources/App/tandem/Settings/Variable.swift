@@ -46,7 +46,7 @@ enum Variable: String, CaseIterable {
         case .port: "TCP port, 1 to 65535; default 3001"
         case .instanceID:
             "name of this instance, unique in the cluster; default: the one node of CLUSTER_NODES"
-                + " with this PORT; without CLUSTER_NODES server-1"
+                + " with this PORT; without CLUSTER_NODES server-1 for port 3001, server-2 for 3002, …"
         case .publicURL:
             "URL under which browsers reach this instance; default: its entry in CLUSTER_NODES,"
                 + " else http://localhost:PORT"
