@@ -53,6 +53,36 @@ import Testing
         #expect(world.store.calls(.read) == 1)
     }
 
+    @Test(arguments: [(100, 3, false), (99, 3, true), (150, 0, true)])
+    func manyEditsThatComeLongAfterTheyWereMadeAreToldAsOneScene(
+        count: Int, seconds: Int, isToldSingly: Bool
+    ) throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("S"))
+        try world.joinElsewhere("stranger")
+        world.advance(.seconds(1))
+        host.skip()
+        world.store.losesNotices = true
+        world.store.failing = [.read: .unavailable("away"), .summaries: .unavailable("away")]
+        let names = (0..<count).map { "n\($0)" }
+        for name in names { try world.editElsewhere(name, by: "stranger") }
+        world.advance(.seconds(seconds))
+        #expect(host.take().isEmpty)
+        world.store.failing = [:]
+        world.store.losesNotices = false
+        try world.editElsewhere("last", by: "stranger")
+        world.advance(.seconds(1))
+        let messages = host.take()
+        let scenes = messages.filter { $0.name == "receive-full-editor" }
+        if isToldSingly {
+            #expect(uuids(messages) == names + ["last"] && scenes.isEmpty)
+        } else {
+            #expect(uuids(messages).isEmpty && scenes.count == 1)
+            #expect(
+                Set(Scenes.objects(scenes.first?.payload)) == Set(["S"] + names + ["last"]))
+        }
+    }
+
     @Test func theLastNoticeLostIsNoticedByTheList() throws {
         let world = try World()
         let host = try world.host()

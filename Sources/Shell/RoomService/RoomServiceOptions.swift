@@ -51,6 +51,11 @@ package struct ServiceLimits: Sendable, Hashable {
     package var logMilliseconds: UInt64 = 120_000
     /// Edits held back for one busy client. Beyond: it gets a fresh scene instead.
     package var heldEvents = 1_000
+    /// Edits that come at once, the oldest this many milliseconds after it was made: beyond, the
+    /// members get a fresh scene instead.
+    package var overdueEdits = 100
+    /// Milliseconds for `overdueEdits`; longer than a store that works takes.
+    package var overdueMilliseconds: Int64 = 2_500
     /// Rooms of all instances, as last listed. Beyond: `CREATION_ERROR`.
     package var rooms = 100_000
 

@@ -10,6 +10,8 @@ extension LiveRoom {
         var membershipMirrored = false
         var uploader: String?
         var uploadMirrored = false
+        /// Edits are folded in silence: the members get the whole scene for them.
+        var isCatchingUp = false
 
         mutating func changeMembership(mirrored: Bool) {
             membershipChanged = true
@@ -23,12 +25,15 @@ extension LiveRoom {
         eventLoop.assertInEventLoop()
         if !entries.isEmpty {
             var effects = Effects()
+            effects.isCatchingUp = isLongOverdue(entries)
             for entry in entries {
                 applyOne(entry, &effects)
                 if isGone { return }
             }
             environment.clock.observe(state.version)
-            if let uploader = effects.uploader {
+            if effects.isCatchingUp {
+                broadcastScene(except: nil, mirrored: effects.uploadMirrored)
+            } else if let uploader = effects.uploader {
                 broadcastScene(except: uploader, mirrored: effects.uploadMirrored)
             }
             for newcomer in effects.newcomers { welcome(newcomer.memberID, newcomer.socket) }
@@ -39,6 +44,17 @@ extension LiveRoom {
             }
         }
         answerCommitted()
+    }
+
+    /// What others did in an outage comes all at once when it is over. One scene says the same as
+    /// many edits that nobody waits for any more.
+    private func isLongOverdue(_ entries: [VersionedEntry]) -> Bool {
+        let limits = environment.options.limits
+        guard entries.count > limits.overdueEdits, let oldest = entries.first else { return false }
+        let age = environment.clock.nowMilliseconds - VersionClock.milliseconds(of: oldest.version)
+        guard age > limits.overdueMilliseconds else { return false }
+        let edits = entries.count { if case .edited = $0.entry.change { true } else { false } }
+        return edits > limits.overdueEdits
     }
 
     private func applyOne(_ entry: VersionedEntry, _ effects: inout Effects) {
@@ -64,7 +80,7 @@ extension LiveRoom {
             effects.changeMembership(mirrored: mirrored)
         case .edited(let edit, let author):
             fold(entry)
-            deliver(edit, by: author, entry)
+            if !effects.isCatchingUp || mirrored { deliver(edit, by: author, entry) }
         case .uploaded(_, let author):
             fold(entry)
             effects.uploader = author
