@@ -32,6 +32,31 @@ import Testing
         #expect(try world.stored()?.control.members.count == 1)
     }
 
+    @Test func membersWhoDoNothingForADayAreStillMembers() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("S"))
+        let guest = try world.guest()
+        world.run()
+        host.skip()
+        guest.skip()
+        world.advance(.seconds(24 * 3_600))
+        #expect(host.isConnected && guest.isConnected)
+        #expect(host.next("users-list") == nil && host.next("user-left") == nil)
+        guest.emit("request-editor-sync", #"{"roomId":"room"}"#)
+        world.run()
+        #expect(guest.next("receive-full-editor")?["editorData"] != nil)
+        guest.emit("sync-scene-fog-update", #"{"roomId":"room","fogData":null}"#)
+        world.run()
+        #expect(host.next("receive-scene-fog-update") != nil)
+        let lobby = world.connect()
+        lobby.emit("get-rooms")
+        world.run()
+        #expect(lobby.next("rooms-list")?.elements.first?["userCount"]?.int == 2)
+        guest.vanish()
+        world.run()
+        #expect(host.next("users-list")?.elements.count == 1)
+    }
+
     @Test func whoComesInAtTheLastMomentKeepsTheRoom() throws {
         var options = RoomServiceOptions()
         options.emptyRoomMilliseconds = 10_000
