@@ -12,6 +12,8 @@ import time
 import pytest
 import requests
 
+pytest_plugins = ["known_failures"]
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 INSTANCES = ("server-1", "server-2")

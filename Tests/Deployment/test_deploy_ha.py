@@ -1,16 +1,19 @@
 """deploy-ha.sh with local processes: what it starts, keeps alive, tells and stops."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 import pytest
 import redis
 import requests
+import socketio
 
 from conftest import INSTANCES, ROOT, Deployment, until
 
@@ -25,6 +28,7 @@ def living(pid):
         return False
 
 
+@pytest.mark.known_failure("C56")
 def test_start_status_stop_and_start_again_with_the_data_kept(deployment):
     started = deployment.run("start")
     assert all(f"{name}" in started.stdout for name in SERVICES)
@@ -57,6 +61,7 @@ def test_start_twice_leaves_what_runs_alone(deployment):
 
 
 @pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.known_failure("C55")
 def test_a_killed_service_is_back_within_ten_seconds(running, name):
     before = running.pid(name)
     os.kill(before, signal.SIGKILL)
@@ -131,6 +136,7 @@ def test_an_instance_that_ends_at_once_is_tried_again_until_it_stays(deployment,
     until(lambda: deployment.ready("server-1"), 6, "server-1 ready")
 
 
+@pytest.mark.known_failure("C56")
 def test_a_rolling_restart_loses_no_request(deployment):
     deployment.run("start")
     pids = [deployment.pid(name) for name in SERVICES]
@@ -176,6 +182,7 @@ def test_two_copies_run_side_by_side(running, deployment):
     assert running.run("status").returncode == 0
 
 
+@pytest.mark.known_failure("C54")
 def test_redis_evicts_nothing_and_writes_a_log(running):
     store = redis.Redis(port=running.redis_port)
     settings = store.config_get("maxmemory-policy", "appendonly", "appendfsync", "bind")
@@ -258,3 +265,130 @@ def test_docker_is_refused_clearly_where_there_is_none(deployment, tmp_path):
     )
     assert result.returncode in (1, 3)
     assert re.search("docker", result.stderr, re.IGNORECASE)
+
+
+@pytest.fixture
+def real(tmp_path):
+    """A deployment of the program itself, where the others run a stand-in."""
+    tmp_path.chmod(0o755)
+    built = [ROOT / ".build" / kind / "tandem" for kind in ("debug", "release")]
+    program = os.environ.get("TANDEM_BIN") or next(str(path) for path in built if path.exists())
+    one = Deployment(tmp_path, TANDEM_BIN=program, STOP_TIMEOUT="20", START_TIMEOUT="30")
+    yield one
+    one.remove()
+
+
+def returned(one, name, before):
+    """Whether a killed instance runs anew and is ready."""
+    try:
+        return one.pid(name) != before and one.ready(name)
+    except FileNotFoundError:
+        return False
+
+
+class Probe(threading.Thread):
+    """Asks nginx for one path, over and over, and keeps what was no 200."""
+
+    def __init__(self, url):
+        super().__init__()
+        self.url, self.failures, self.asked, self.over = url, [], 0, threading.Event()
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                answer = requests.get(self.url, timeout=5)
+                if answer.status_code != 200:
+                    self.failures.append(answer.status_code)
+            except requests.RequestException as error:
+                self.failures.append(error)
+            self.asked += 1
+            self.over.wait(0.05)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+
+@pytest.mark.known_failure("C55", "C56")
+def test_C55_C56_a_killed_instance_returns_and_a_rolling_restart_keeps_rooms_and_no_probe_fails(
+    real,
+):
+    real.run("start")
+    with socketio.SimpleClient(reconnection=False) as host:
+        host.connect(f"{real.url}?roomId=kept", transports=["websocket"])
+        host.emit("create-room", {"roomId": "kept", "userName": "Ana", "password": "secreta"})
+        while host.receive(timeout=10)[0] != "room-created":
+            pass
+    for name in INSTANCES:
+        before = real.pid(name)
+        os.kill(before, signal.SIGKILL)
+        until(lambda: returned(real, name, before), 10, f"{name} back")
+    real.settle()
+    redis_pid = real.pid("redis")
+    with Probe(f"{real.url}/api/health") as health, Probe(f"{real.url}/api/all-rooms") as rooms:
+        real.run("restart")
+    assert (health.failures, rooms.failures) == ([], [])
+    assert health.asked > 50 and rooms.asked > 50
+    assert real.pid("redis") == redis_pid
+    listed = requests.get(f"{real.url}/api/all-rooms", timeout=5).json()["rooms"]
+    assert [(room["id"], room["isProtected"]) for room in listed] == [("kept", True)]
+
+
+@pytest.mark.known_failure("C55")
+def test_C55_every_service_of_the_containers_returns_by_itself_and_redis_has_a_volume():
+    done = subprocess.run(
+        ["docker-compose", "--env-file", ".env.ha", "config"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    part = done.stdout.split("services:\n")[1]
+    blocks = re.split(r"^  (?=\S)", re.split(r"^(?=\S)", part, flags=re.M)[0], flags=re.M)[1:]
+    services = {block.partition(":")[0]: block for block in blocks}
+    assert set(services) >= {"nginx", "redis", *INSTANCES}
+    for name, block in services.items():
+        assert "    restart: unless-stopped\n" in block, name
+    assert re.search(r"volumes:\n +- \w[\w-]*:/data", services["redis"]), services["redis"]
+    assert "noeviction" in services["redis"]
+    # Volumes go only where somebody has asked for that and confirmed it.
+    lines = [
+        (path.name, line.strip())
+        for path in (ROOT / "scripts").rglob("*.sh")
+        for line in path.read_text().splitlines()
+        if re.search(r"\b(system|volume) (prune|rm)\b|\bdown\b.* (-v|--volumes)\b", line)
+    ]
+    assert lines == [("docker.sh", "compose --profile monitor down --volumes --remove-orphans")]
+    clean = re.search(r"^docker_clean\(\) \{\n(.*?)^\}", docker_functions(), re.M | re.S)[1]
+    assert "down --volumes" in clean
+
+
+def docker_functions():
+    return (ROOT / "scripts/lib/docker.sh").read_text()
+
+
+@pytest.mark.known_failure("C49")
+def test_C49_nginx_accepts_every_shape_of_its_shipped_configuration():
+    done = subprocess.run(
+        [ROOT / "scripts/check-nginx.sh"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shapes = ("local", "docker", "three-weighted", "behind-proxies", "origins", "open-to-all", "tls")
+    for shape in shapes:
+        assert re.search(rf"✓.* {shape}\b", done.stdout), f"{shape}: {done.stdout}"
+    broken = "upstream x { hash $a consistent; server 127.0.0.1:1; server 127.0.0.1:2 backup; }"
+    refused = judge(f"events {{}}\nhttp {{ {broken} }}\n")
+    assert refused.returncode != 0 and "backup" in refused.stderr, "what the old one shipped"
+
+
+def judge(configuration):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write(configuration)
+        file.flush()
+        path = os.environ["PATH"] + ":/usr/sbin"
+        return subprocess.run(
+            ["nginx", "-t", "-c", file.name], capture_output=True, text=True, timeout=20,
+            env=os.environ | {"PATH": path},
+        )

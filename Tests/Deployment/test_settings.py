@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from conftest import ROOT
 
 SHIPPED = (ROOT / ".env.ha").read_text()
@@ -44,6 +46,7 @@ def test_every_setting_of_the_scripts_is_in_the_shipped_file():
     assert names_in_scripts() - NAMED_IN_FILE == set()
 
 
+@pytest.mark.known_failure("C63")
 def test_nothing_is_shipped_that_nobody_reads():
     read = names_in_program() | names_in_scripts()
     assert NAMED_IN_FILE - read - {"CLUSTER_NODES"} == set()

@@ -15,6 +15,8 @@ from support.processes import Cluster
 from support.rooms import RoomClient
 from support.stock import StockClient
 
+pytest_plugins = ["known_failures"]
+
 DEFAULT_BOUND = 60
 
 

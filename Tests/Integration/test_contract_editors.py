@@ -5,14 +5,11 @@ Each test runs on an instance with memory alone and on one with Redis.
 
 import asyncio
 
-import pytest
-
 from support.editor_timing import hurried
-from support.rooms import Refused
 from support.scenes import SceneModel, box, creation_editor, editor
 from support.waiting import eventually
 
-# --- busy clients, big scenes ----------------------------------------------------------------------
+# --- busy clients, order ----------------------------------------------------------------------
 
 
 async def test_R16_R17_a_busy_editor_misses_nothing(server, people, room):
@@ -59,27 +56,6 @@ async def test_R38_members_see_one_order(server, people, room):
     assert len(whole) == 100 and all(order.items() <= whole.items() for order in orders)
     last = whole[max(whole)]
     assert (await clients[0].scene(room)).objects["SHARED"]["name"] == last
-
-
-@pytest.mark.bound(90)
-async def test_R5_C35_a_scene_of_fifteen_megabytes_is_taken_and_one_beyond_refused_in_words(
-    server, people, room
-):
-    host = await people.host(server.url, room)
-    guest = await people.guest(server.url, room)
-    half = editor(box("big"), padding="密" * 2_450_000)  # the scene stands twice in it
-    answer = await host.upload(room, half, timeout=30)
-    assert answer["version"] > 0
-    event = await guest.wait(
-        "receive-full-editor", timeout=20, where=lambda data: data["editorData"]
-    )
-    assert event.arg["editorData"]["scene"]["object"]["userData"]["padding"] == "密" * 2_450_000
-    with pytest.raises(Refused) as refusal:
-        await host.upload(room, editor(box("too big"), padding="x" * 10_000_000), timeout=30)
-    assert refusal.value.event in ("sync-full-editor-error",)
-    assert refusal.value.code == "TOO_LARGE"
-    assert host.connected
-    assert (await host.put(room, box("still here"), "object-added"))["ok"] is True
 
 
 # --- what crosses on the wire ----------------------------------------------------------------------

@@ -28,6 +28,7 @@ async def test_join_of_a_room_that_is_not_there_is_refused(server, people, name)
 
 
 @pytest.mark.parametrize("name", ["ab", "x" * 51, "a b", "{a}", "tandem:{x}:state", "*", 5, None])
+@pytest.mark.known_failure("C9")
 async def test_C9_join_checks_the_room_id_as_create_does(server, people, name):
     client = await people.room_client(server.url)
     with pytest.raises(Refused) as refusal:
@@ -44,6 +45,7 @@ async def test_a_bare_room_id_is_also_a_join(server, people, room):
     assert ANONYMOUS in client.user_names
 
 
+@pytest.mark.known_failure("C31")
 async def test_R7_one_answer_to_a_join_with_flags_that_are_booleans(server, people, room):
     await people.host(server.url, room, editor=creation_editor(box()))
     guest = await people.room_client(server.url)
@@ -67,6 +69,7 @@ async def test_R14_a_second_join_without_password_is_answered_as_the_first(serve
     assert len(host.users) == 2 and host.host_name == "Host"
 
 
+@pytest.mark.known_failure("C31")
 async def test_R15_the_joiner_hears_answer_scene_members_in_this_order(server, people, room):
     host = await people.host(server.url, room, editor=creation_editor(box()))
     guest = await people.room_client(server.url)
@@ -99,6 +102,7 @@ async def test_R11_the_members_have_string_ids_and_exactly_one_host(server, peop
         assert client.host_name == "Host"
 
 
+@pytest.mark.known_failure("C21")
 async def test_R36_joining_another_room_leaves_the_first(server, people, room):
     first, second = f"{room}-a", f"{room}-b"
     host_a = await people.host(server.url, first)
@@ -156,6 +160,7 @@ async def test_names_are_trimmed_cleaned_and_cut(server, people, room, given, sh
         assert name == shown
 
 
+@pytest.mark.known_failure("C7")
 async def test_C7_three_unnamed_visitors_are_three_and_the_first_is_host(server, people, room):
     first = await people.host(server.url, room, name="")
     second = await people.guest(server.url, room, name=None)
@@ -167,6 +172,7 @@ async def test_C7_three_unnamed_visitors_are_three_and_the_first_is_host(server,
         assert hosts == [first.sid]
 
 
+@pytest.mark.known_failure("C6")
 async def test_C6_a_namesake_of_the_host_is_only_a_guest(server, people, room):
     host = await people.host(server.url, room, name="Ana")
     twin = await people.room_client(server.url)
@@ -178,6 +184,7 @@ async def test_C6_a_namesake_of_the_host_is_only_a_guest(server, people, room):
     assert [user["id"] for user in host.users if user["role"] == "host"] == [host.sid]
 
 
+@pytest.mark.known_failure("C16")
 async def test_C16_a_new_name_is_seen_by_all(server, people, room):
     host = await people.host(server.url, room)
     guest = await people.guest(server.url, room, "Ben")
@@ -215,6 +222,7 @@ async def test_leave_is_answered_and_the_others_are_told(server, people, room):
 
 
 @pytest.mark.parametrize("payload", ["other-room", "", None, 5, {"roomId": "other-room"}])
+@pytest.mark.known_failure("C22")
 async def test_C22_leaving_a_room_one_is_not_in_is_answered_with_false(
     server, people, room, payload
 ):
@@ -223,6 +231,7 @@ async def test_C22_leaving_a_room_one_is_not_in_is_answered_with_false(
     assert event.arg["success"] is False
 
 
+@pytest.mark.known_failure("C19")
 async def test_C19_a_lost_connection_is_told_to_the_others(server, people, room):
     host = await people.host(server.url, room)
     guest = await people.guest(server.url, room, "Ben")
@@ -234,6 +243,7 @@ async def test_C19_a_lost_connection_is_told_to_the_others(server, people, room)
     await host.wait("user-count", after=after, timeout=2, where=lambda count: count == 1)
 
 
+@pytest.mark.known_failure("C28")
 async def test_R9_a_deletion_reaches_the_members_and_nobody_else(server, people, room):
     host = await people.host(server.url, room, "Ana")
     guest = await people.guest(server.url, room)
@@ -252,6 +262,7 @@ async def test_R9_a_deletion_reaches_the_members_and_nobody_else(server, people,
         assert refusal.value.code == "ROOM_NOT_FOUND"
 
 
+@pytest.mark.known_failure("C28")
 async def test_C28_former_members_of_a_deleted_room_hear_nothing_more(server, people, room):
     host = await people.host(server.url, room)
     guest = await people.guest(server.url, room)
@@ -264,6 +275,7 @@ async def test_C28_former_members_of_a_deleted_room_hear_nothing_more(server, pe
     await guest.silence("receive-editor-object-update", "users-list", after=mark, seconds=0.3)
 
 
+@pytest.mark.known_failure("C34")
 async def test_C34_a_new_room_of_an_old_name_starts_empty(server, people, room):
     host = await people.host(server.url, room, editor=creation_editor(box("private")))
     await host.add(room, "private too")
@@ -289,6 +301,7 @@ async def test_only_the_host_deletes(server, people, room):
 # --- the host's role, the life of a room -----------------------------------------------------------
 
 
+@pytest.mark.known_failure("C18")
 async def test_C18_a_host_whose_connection_was_cut_is_host_again(server, people, room):
     browser = new_browser()
     host = await people.room_client(server.url, browser=browser)
@@ -304,6 +317,7 @@ async def test_C18_a_host_whose_connection_was_cut_is_host_again(server, people,
     await browser.close()
 
 
+@pytest.mark.known_failure("C6")
 async def test_the_role_of_an_absent_host_is_kept_for_him(server, people, room):
     host = await people.host(server.url, room, "Ana")
     await people.guest(server.url, room, "Ben")
@@ -315,6 +329,7 @@ async def test_the_role_of_an_absent_host_is_kept_for_him(server, people, room):
     assert refusal.value.code == "NOT_HOST"
 
 
+@pytest.mark.known_failure("C17")
 async def test_C17_a_host_who_leaves_hands_over_to_the_oldest_member(server, people, room):
     host = await people.host(server.url, room, "Ana")
     oldest = await people.guest(server.url, room, "Ben")
@@ -326,6 +341,7 @@ async def test_C17_a_host_who_leaves_hands_over_to_the_oldest_member(server, peo
     assert (await oldest.delete(room))["roomId"] == room
 
 
+@pytest.mark.known_failure("C17")
 async def test_C17_after_the_grace_time_the_oldest_member_is_host(impatient, people, room):
     host = await people.host(impatient.url, room, "Ana")
     oldest = await people.guest(impatient.url, room, "Ben")
@@ -336,6 +352,7 @@ async def test_C17_after_the_grace_time_the_oldest_member_is_host(impatient, peo
     assert (await oldest.join(room, "Ben"))["isHost"] is True
 
 
+@pytest.mark.known_failure("C15")
 async def test_an_empty_room_lives_for_its_time_and_then_ends(impatient, people, room):
     host = await people.host(impatient.url, room, "Ana", editor=creation_editor(box("kept")))
     await host.leave(room)
@@ -351,6 +368,7 @@ async def test_an_empty_room_lives_for_its_time_and_then_ends(impatient, people,
     assert refusal.value.code == "ROOM_NOT_FOUND"
 
 
+@pytest.mark.known_failure("C26")
 async def test_a_room_with_a_member_outlives_the_time_of_empty_rooms(impatient, people, room):
     host = await people.host(impatient.url, room)
     await asyncio.sleep(3.5)

@@ -117,6 +117,7 @@ async def test_P1_editors_with_two_urls_and_no_proxy_return_too(clusters, people
 
 
 @pytest.mark.bound(120)
+@pytest.mark.known_failure("C29", "C52")
 async def test_P2_C29_a_frozen_instance_is_noticed_and_wakes_without_harm(clusters, people, room):
     cluster = await clusters(instances=2, nginx=True)
     frozen, other = cluster.instances
@@ -155,6 +156,7 @@ async def test_P2_C29_a_frozen_instance_is_noticed_and_wakes_without_harm(cluste
 
 
 @pytest.mark.bound(90)
+@pytest.mark.known_failure("C37")
 async def test_P10_R19_a_drained_instance_closes_transports_and_exits_0(clusters, people, room):
     cluster = await clusters(instances=2, nginx=True)
     leaving, staying = cluster.instances

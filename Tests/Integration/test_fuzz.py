@@ -94,6 +94,7 @@ async def witness(people, server, room):
 
 
 @pytest.mark.parametrize("event", ANSWERS)
+@pytest.mark.known_failure("C3")
 async def test_any_payload_of_this_event_is_answered_within_5_seconds(server, people, room, event):
     undisturbed = await witness(people, server, room)
     quiet = await unanswered(people, server, event, PAYLOADS)
@@ -102,6 +103,7 @@ async def test_any_payload_of_this_event_is_answered_within_5_seconds(server, pe
 
 
 @pytest.mark.parametrize("event", ANSWERS)
+@pytest.mark.known_failure("C3")
 async def test_a_payload_ten_thousand_levels_deep_is_answered_too(server, people, room, event):
     undisturbed = await witness(people, server, room)
     quiet = await unanswered(people, server, event, DEEP)
@@ -129,6 +131,7 @@ async def unanswered(people, server, event, payloads) -> list[str]:
 
 
 @pytest.mark.parametrize("event", [*ANSWERS, "user-activity", "no-such-event", ""])
+@pytest.mark.known_failure("C3")
 async def test_any_payload_from_a_member_with_an_ack_is_survived(server, people, room, event):
     undisturbed = await witness(people, server, room)
     member = await people.guest(server.url, room, "Fuzzer")
@@ -140,6 +143,7 @@ async def test_any_payload_from_a_member_with_an_ack_is_survived(server, people,
 
 
 @pytest.mark.parametrize("event", [*ANSWERS, "user-activity", "no-such-event"])
+@pytest.mark.known_failure("C3")
 async def test_binary_payloads_are_survived(server, people, room, event):
     undisturbed = await witness(people, server, room)
     member = await people.guest(server.url, room, "Fuzzer")

@@ -48,6 +48,7 @@ async def test_health_names_the_instance_and_its_state(pair):
         assert one.name in str(health)
 
 
+@pytest.mark.known_failure("C59")
 async def test_R32_without_redis_health_stays_200_and_says_degraded_with_its_reason(
     clusters, people
 ):
@@ -62,6 +63,7 @@ async def test_R32_without_redis_health_stays_200_and_says_degraded_with_its_rea
     assert await http.status_of(one.url + "/api/ready") == 200
 
 
+@pytest.mark.known_failure("C59")
 async def test_ready_is_503_while_draining(clusters, people):
     cluster = await clusters(instances=1, redis=False)
     one = cluster.instances[0]
@@ -91,6 +93,7 @@ async def test_all_rooms_has_what_the_page_reads(pair, people, room):
     assert abs(item["lastActivity"] / 1000 - time.time()) < 60
 
 
+@pytest.mark.known_failure("C10")
 async def test_C10_public_answers_hold_no_socket_id_no_secret_and_no_inside(pair, people, room):
     host = await people.host(pair.instances[0].url, room, "Ana", password="secreta")
     guest = await people.guest(pair.instances[0].url, room, password="secreta")
@@ -101,6 +104,7 @@ async def test_C10_public_answers_hold_no_socket_id_no_secret_and_no_inside(pair
             assert inside not in text, f"{path} shows {inside}"
 
 
+@pytest.mark.known_failure("C47")
 async def test_load_balancer_names_one_owner_from_every_instance(pair):
     for number in range(20):
         answers = [
@@ -150,6 +154,7 @@ def assert_error(answer):
         "/Sources/App/tandem",
     ],
 )
+@pytest.mark.known_failure("C8")
 async def test_C8_other_paths_are_404(pair, path):
     answer = await http.get(pair.instances[0].url + path)
     assert answer.status == 404, answer.text[:200]
@@ -214,6 +219,7 @@ async def test_R31_another_origin_is_granted_nothing(pair, origin):
         assert "access-control-allow-origin" not in answer.headers, f"{method} {origin}"
 
 
+@pytest.mark.known_failure("C11")
 async def test_C11_origins_with_a_wildcard_are_honoured(pair):
     origin = "https://app.example.org"
     answer = await http.get(pair.instances[0].url + "/api/health", headers={"Origin": origin})
@@ -242,6 +248,7 @@ async def test_metrics_are_prometheus_text(pair, people, room):
         assert full in types or base in types or base + "_total" in types, f"no TYPE for {line}"
 
 
+@pytest.mark.known_failure("C60")
 async def test_C60_stats_count_what_is_there(clusters, people, room):
     cluster = await clusters(instances=1, redis=False)
     url = cluster.instances[0].url

@@ -236,6 +236,11 @@ class Nginx(Process):
         self.cluster = cluster
         self.port = free_port()
         self.configuration = folder / "nginx"
+        # All clients of a test run share one address. Empty: as shipped.
+        self.limits = {
+            "NGINX_HANDSHAKES_PER_SECOND": "5000",
+            "NGINX_API_PER_SECOND": "5000",
+        }
 
     @property
     def url(self) -> str:
@@ -246,9 +251,7 @@ class Nginx(Process):
             "CLUSTER_NODES": self.cluster.nodes(),
             "NGINX_PORT": str(self.port),
             "NGINX_HOST": "127.0.0.1",
-            # All clients of a test run share one address.
-            "NGINX_HANDSHAKES_PER_SECOND": "5000",
-            "NGINX_API_PER_SECOND": "5000",
+            **self.limits,
         }
         script = ROOT / "scripts" / "render-nginx.sh"
         command = [
