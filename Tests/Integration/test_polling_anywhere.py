@@ -162,6 +162,17 @@ async def test_two_stock_clients_on_polling_exchange_1000_messages_over_two_inst
         assert await metric(one, "tandem_engine_forward_failures_total") == 0
 
 
+@pytest.mark.parametrize("transport", ["polling", "upgrade"])
+async def test_an_old_client_is_served_too(unsticky, people, room, transport):
+    proxy = unsticky.proxy
+    old = await people.old(proxy.url if transport == "polling" else proxy.upgrading_url, transport)
+    payload = {"roomId": room, "userName": "Ana", "password": None}
+    await old.request("create-room", payload, replies=("room-created",))
+    for _ in range(20):
+        await old.request("get-rooms", replies=("rooms-list",))
+    assert old.is_connected
+
+
 async def test_what_is_wrong_with_the_proxy_is_said_once_in_the_log(unsticky, people):
     clients = await clients_on_both(
         people, unsticky.proxy.url, "polling", unsticky.instances
