@@ -264,7 +264,7 @@ async def test_a_page_out_of_the_back_forward_cache_is_in_its_room(
         await ben.page.goto(page_server.foreign_url)
         if manner == "leaves":
             await ana.sees(["Ana"], timeout=6)
-        await ben.page.evaluate("history.back()")
+        await ben.page.evaluate("setTimeout(() => history.back(), 50)")
         await ana.sees(["Ana", "Ben, kept: true"])
     finally:
         await own.leave()
@@ -313,6 +313,12 @@ def quick_pings(page_server) -> dict:
     return {"CORS_ORIGINS": page_server.url, "PING_INTERVAL": 2000, "PING_TIMEOUT": 1500}
 
 
+async def instance_of(cluster, tab):
+    """Where the page's connection is. On a busy machine nginx may pass over the ring's choice,
+    and two members of a room may be at two instances."""
+    return cluster.named((await tab.page.evaluate("client.socket.io.engine.id")).split(".")[0])
+
+
 async def returned(tab, mark: int, timeout: float = 20) -> tuple[str, float]:
     """Why the page lost its connection after `mark`, and the seconds until it was in its room."""
     lost = await tab.wait("(disconnect)", after=mark, timeout=timeout)
@@ -330,11 +336,13 @@ async def test_after_kill_9_the_stock_client_is_back_with_every_acknowledged_edi
         tab.expects(*NETWORK)
         await tab.run("edits", room, label, 20)
     for tab in tabs:
-        await tab.page.wait_for_function("client.traffic.records.length > 20", polling=50)
-    marks = [await tab.mark() for tab in tabs]
-    victim = await cluster.serving(room)
+        answered = "client.traffic.records.filter((one) => one.version !== null).length >= 20"
+        await tab.page.wait_for_function(answered, polling=50)
+    victim = await instance_of(cluster, ana)
+    there = [tab for tab in tabs if await instance_of(cluster, tab) is victim]
+    marks = [await tab.mark() for tab in there]
     victim.kill()
-    for tab, mark in zip(tabs, marks):
+    for tab, mark in zip(there, marks):
         reason, seconds = await returned(tab, mark)
         assert reason in ("transport close", "transport error")
         # The client's own first delay is 0.5 to 1.5 s, its second 1 to 3 s.
@@ -365,7 +373,8 @@ async def test_after_kill_9_the_stock_client_is_back_with_every_acknowledged_edi
     survivor = cluster.others(victim)[0]
     checker = await people.guest(survivor.url, room, "Check", "secreta")
     record.assert_in(await checker.scene(room), "the room")
-    assert record.versions
+    # A return before the dead one is known to be dead stands beside the old connection until then.
+    await ana.sees(["Ana", "Ben", "Check"], timeout=20)
     assert await ana.users() == {"Ana": "host", "Ben": "guest", "Check": "guest"}
 
 
@@ -374,11 +383,13 @@ async def test_a_frozen_instance_is_left_after_the_heartbeat(clusters, stock, ro
     ana, ben = tabs = await two_in_a_room(stock, cluster.nginx.url, room)
     for tab in tabs:
         tab.expects(*NETWORK)
-    marks = [await tab.mark() for tab in tabs]
-    frozen = await cluster.serving(room)
+    frozen = await instance_of(cluster, ana)
+    there = [tab for tab in tabs if await instance_of(cluster, tab) is frozen]
+    marks = [await tab.mark() for tab in there]
+    before = await ben.mark()
     since = await ana.page.evaluate("performance.now()")
     frozen.freeze()
-    for tab, mark in zip(tabs, marks):
+    for tab, mark in zip(there, marks):
         reason, seconds = await returned(tab, mark)
         assert reason == "ping timeout"
         # Its own delay of 0.5 to 1.5 s, and the 2 s that nginx gives the frozen one.
@@ -389,10 +400,10 @@ async def test_a_frozen_instance_is_left_after_the_heartbeat(clusters, stock, ro
     await ben.wait(
         "receive-editor-object-update",
         "receive-full-editor",
-        after=marks[1],
+        after=before,
         where="(one) => JSON.stringify(one).includes('on the other')",
     )
     frozen.thaw()
     # A return before the lease of the frozen one ends stands beside the old connection until then.
-    await ana.sees(["Ana", "Ben"], timeout=15)
+    await ana.sees(["Ana", "Ben"], timeout=20)
     assert await ana.users() == {"Ana": "host", "Ben": "guest"}
