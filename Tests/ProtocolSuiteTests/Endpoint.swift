@@ -9,8 +9,11 @@ struct Endpoint: Sendable, CustomTestStringConvertible {
 
     static let engineIO4 = Endpoint(path: "/engine.io/", revision: 4)
     static let socketIO4 = Endpoint(path: "/socket.io/", revision: 4)
+    static let engineIO3 = Endpoint(path: "/engine.io/", revision: 3)
+    static let socketIO3 = Endpoint(path: "/socket.io/", revision: 3)
     /// The behaviours of Engine.IO are demanded of both paths.
     static let revision4 = [engineIO4, socketIO4]
+    static let revision3 = [engineIO3, socketIO3]
 
     var testDescription: String { "\(path) EIO=\(revision)" }
 
@@ -21,7 +24,7 @@ struct Endpoint: Sendable, CustomTestStringConvertible {
         "\(path)?EIO=\(revision)&transport=\(transport)" + (sid.map { "&sid=\($0)" } ?? "")
     }
 
-    /// Packets as the body of a polling request or answer.
+    /// Packets as the body of a polling request or answer of revision 4.
     func payload(_ packets: String...) -> String {
         packets.joined(separator: "\u{1e}")
     }
@@ -63,10 +66,16 @@ struct OpenPacket {
 
 extension WireClient {
     /// The id of a new polling session.
-    func openPolling(_ endpoint: Endpoint) async throws -> String {
-        let answer = try await fetch("GET", endpoint.polling())
+    ///
+    /// - Parameter takesBinary: in revision 3 whether the client can read bytes; else it says
+    ///   `b64=1`.
+    func openPolling(_ endpoint: Endpoint, takesBinary: Bool = false) async throws -> String {
+        let asksForBase64 = endpoint.revision == 3 && !takesBinary
+        let answer = try await fetch("GET", endpoint.polling() + (asksForBase64 ? "&b64=1" : ""))
         try expect(answer.status, is: 200)
-        return try OpenPacket(answer.text).sid
+        guard endpoint.revision == 3 else { return try OpenPacket(answer.text).sid }
+        // A length and a colon stand before the packet.
+        return try OpenPacket(String(answer.text.drop { $0 != ":" }.dropFirst())).sid
     }
 
     /// A new WebSocket session, its open packet read.

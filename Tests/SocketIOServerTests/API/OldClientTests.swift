@@ -79,7 +79,7 @@ struct OldClientTests {
         #expect(
             session.takeSent().sorted() == [
                 #"4"REDIRECT:http://x""#, #"4/data,{"why":"so"}"#, #"4/fault,"Internal error""#,
-                #"4/nothing,"Invalid namespace""#,
+                #"4/nothing,{"message":"Invalid namespace"}"#,
             ])
         #expect(session.closed == nil)
         bench.loop.advanceTime(by: .seconds(46))

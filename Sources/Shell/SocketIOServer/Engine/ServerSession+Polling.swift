@@ -72,13 +72,16 @@ extension ServerSession {
 
     /// Answers the request that opened the session: it counts as the first poll.
     func answerOpening(_ exchange: HTTPExchange) {
-        var response = HTTPResponse.packets(packets, form)
+        // In revision 3 the open packet comes alone, as its reference server sends it.
+        let isAlone = form.revision == .three && machine.isOpen
+        let batch = Array(packets.prefix(isAlone ? 1 : packets.count))
+        packets.removeFirst(batch.count)
+        queuedBytes = packets.reduce(0) { $0 + $1.byteCount }
+        var response = HTTPResponse.packets(batch, form)
         for (name, value) in context.options.handshakeHeaders(request) {
             response.headers.add(name: name, value: value)
         }
         loop.metrics.bytesSent += response.body.readableBytes
-        packets.removeAll()
-        queuedBytes = 0
         exchange.respond(response)
         guard !machine.isOpen else { return }
         // Closed as soon as it was opened: the answer has said so.

@@ -131,7 +131,10 @@ final class SocketIOConnection: EngineSessionDelegate {
     private func connect(_ name: String, _ auth: JSONText?) {
         guard let namespace = namespaces[name] else {
             _ = state.value.machine.refused(name)
-            return sendConnectError(ConnectError(message: "Invalid namespace"), name)
+            // An object in revision 4 too, as Node's server says it.
+            let message = "Invalid namespace"
+            let data: JSONValue? = revision == .four ? ["message": .string(message)] : nil
+            return sendConnectError(ConnectError(message: message, data: data), name)
         }
         let socket = Socket(
             id: socketID(in: name), namespace: namespace, auth: auth, connection: self)
