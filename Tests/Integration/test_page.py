@@ -313,6 +313,16 @@ async def test_kill_of_the_serving_instance_is_a_moment_and_no_edit_is_lost(clus
     await expect(ana.page.locator("#health-banner")).to_contain_text(f"{serving.name} is degraded")
 
 
+async def test_a_page_that_is_kept_for_back_leaves_the_list_and_returns(site, pages, room):
+    ana, ben = await two_members(pages, site.nginx.url, room)
+    kept = "persisted => dispatchEvent(new PageTransitionEvent(persisted, { persisted: true }))"
+    await ana.page.evaluate(kept, "pagehide")
+    await expect(ben.people).to_have_count(1)
+    await ana.page.evaluate(kept, "pageshow")
+    await expect(ben.people).to_have_count(2)
+    await expect(ana.people).to_have_count(2)
+
+
 async def test_a_page_of_one_instance_follows_a_redirect_to_the_rooms_owner_and_comes_back(
     clusters, pages
 ):

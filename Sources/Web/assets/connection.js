@@ -40,6 +40,10 @@ export class Connection extends EventTarget {
     this.#urls = this.#known.has(home) ? [home, ...nodes.filter((url) => url !== home)] : [home];
     document.addEventListener("visibilitychange", () => this.#lookAgain());
     addEventListener("online", () => this.#lookAgain());
+    // A page that the browser keeps for "back" would keep its connection too, and its place in
+    // the list.
+    addEventListener("pagehide", () => this.#pause());
+    addEventListener("pageshow", ({ persisted }) => { if (persisted) this.#dial(this.url); });
   }
 
   get id() { return this.#socket?.id ?? null; }
@@ -125,6 +129,13 @@ export class Connection extends EventTarget {
     this.#hangUp();
     this.#tell("down", { reason });
     this.#retryLater();
+  }
+
+  #pause() {
+    clearTimeout(this.#retry);
+    this.#lostAt ??= performance.now();
+    this.#hangUp();
+    this.#tell("down", { reason: "page left" });
   }
 
   #refused(error) {

@@ -59,7 +59,7 @@ final class Instance: Sendable {
         let files = FileLimit.raise()
         let connections = settings.limits.connections
         if FileLimit.connections(wished: connections, files: files) < connections {
-            logger.warning(
+            logger.notice(
                 "fewer connections than MAX_CONNECTIONS: the system limits open files (ulimit -n)",
                 metadata: ["wished": "\(connections)", "files": "\(files ?? 0)"])
         }
