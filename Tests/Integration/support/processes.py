@@ -4,6 +4,7 @@ Only processes started here are signalled, each by its number; all end with the 
 that is killed.
 """
 
+import itertools
 import os
 import shutil
 import signal
@@ -28,6 +29,9 @@ def tandem_binary() -> Path:
     if not built:
         raise RuntimeError("no tandem executable: build it, or name it in TANDEM_BIN")
     return max(built, key=lambda path: path.stat().st_mtime)
+
+
+_agreements = itertools.count()
 
 
 class Process:
@@ -320,8 +324,11 @@ class Cluster:
         return self
 
     async def agree(self) -> bool:
-        """All instances name the same owners, and everybody is owner of something."""
-        rooms = [f"agreement-{number}" for number in range(12)]
+        """All instances name the same owners, and everybody is owner of something.
+
+        Each call asks for other rooms: now and then one instance owns twelve in a row.
+        """
+        rooms = [f"agreement-{next(_agreements)}" for _ in range(12)]
         views = [[await one.owner(room) for room in rooms] for one in self.instances]
         names = {one.name for one in self.instances}
         return all(view == views[0] for view in views) and set(views[0]) == names

@@ -91,10 +91,11 @@ class RoomPage:
         return self.page.locator(f'#stage [data-uuid="{uuid}"]')
 
     async def add(self, kind: str) -> str:
-        """The uuid of the new shape."""
+        """The uuid of the new shape, which is selected then. Others may add theirs meanwhile."""
         before = await self.uuids()
         await self.page.get_by_role("button", name=f"Add {kind}").click()
-        (added,) = set(await self.uuids()) - set(before)
+        added = await self.page.locator("#stage .selected").get_attribute("data-uuid")
+        assert added not in before
         return added
 
     async def uuids(self) -> list[str]:
