@@ -43,7 +43,7 @@ let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomi
 var targets: [Target] = [
     system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
     system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
-    .target(name: "TestKit", path: "Tests/TestKit"),
+    .target(name: "TestKit", dependencies: nio, path: "Tests/TestKit"),
 ]
 targets += core("JSON")
 targets += core("WebSocket")
@@ -120,17 +120,58 @@ targets += [
         path: "Tests/EmbeddedServerTests"),
 ]
 
+// With TANDEM_FUZZ set this is the package of the fuzzer alone (docs/FUZZING.md): everything that it
+// reaches is built with coverage and the address sanitizer, and the tests are left out.
+let fuzzing = Context.environment["TANDEM_FUZZ"] != nil
+let fuzzed: [Target.Dependency] = [
+    "JSON", "WebSocket", "EngineIO", "SocketIO", "Rooms", "Cluster", "Redis", "RoomStore",
+    "RoomService", "Relay", "Secrets", "SocketIOServer", "tandem", "TestKit", logging, nioHTTP,
+]
+let notSettings = [
+    "CheckConfigCommand.swift", "ConfigurationOptions.swift", "RingCommand.swift",
+    "ServeCommand.swift", "Server", "Tandem.swift",
+]
+if fuzzing {
+    targets.removeAll { $0.type == .test || $0.type == .executable || $0.name == "WireKit" }
+    targets += [
+        .target(
+            name: "tandem",
+            dependencies: ["Cluster", "Redis", "RoomService", "SocketIOServer", logging] + nio,
+            path: "Sources/App/tandem", exclude: notSettings, sources: ["Settings"]),
+        .executableTarget(
+            name: "fuzz", dependencies: fuzzed + nio, path: "Tests/Fuzzing",
+            exclude: ["Corpus", "Dictionaries", "Tests"], sources: ["Targets", "Runner"]),
+    ]
+} else {
+    targets += [
+        .testTarget(
+            name: "FuzzTests", dependencies: fuzzed + nio, path: "Tests/Fuzzing",
+            exclude: ["Corpus", "Dictionaries", "Runner"],
+            sources: ["Targets", "Tests"])
+    ]
+}
+
 for target in targets where target.type != .system {
     target.swiftSettings = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+    guard fuzzing else { continue }
+    target.swiftSettings?.append(
+        .unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"]))
+    if target.type == .executable {
+        target.linkerSettings = [
+            .unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])
+        ]
+    }
 }
 
 let package = Package(
     name: "tandem",
-    products: [
-        .executable(name: "tandem", targets: ["tandem"]),
-        .executable(name: "protocol-suite-server", targets: ["protocol-suite-server"]),
-        .library(name: "SocketIOServer", targets: ["SocketIOServer"]),
-    ],
+    products: fuzzing
+        ? [.executable(name: "fuzz", targets: ["fuzz"])]
+        : [
+            .executable(name: "tandem", targets: ["tandem"]),
+            .executable(name: "protocol-suite-server", targets: ["protocol-suite-server"]),
+            .library(name: "SocketIOServer", targets: ["SocketIOServer"]),
+        ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from support import http
 from support.rooms import RoomClient
 from support.scenes import box
 
@@ -225,6 +226,72 @@ async def test_a_binary_frame_that_nothing_announced_hurts_at_most_its_own_conne
     client = await people.room_client(server.url)
     await client.send_bytes(data)
     await asyncio.sleep(0.05)
+    await undisturbed()
+
+
+# An ack id as it is written, and as it comes back; nothing comes back for what is none.
+ACK_IDS = {
+    "0": "0",
+    "007": "7",
+    "9007199254740992": "9007199254740992",
+    "9007199254740993": None,
+    "18446744073709551616": None,
+    "-1": None,
+    "1e3": None,
+    "+5": None,
+}
+
+
+@pytest.mark.parametrize("written", ACK_IDS)
+async def test_an_ack_id_comes_back_as_a_number_or_ends_the_connection(
+    server, people, room, written
+):
+    undisturbed = await witness(people, server, room)
+    client = await people.room_client(server.url)
+    wanted = ACK_IDS[written]
+    await client.send_text(f'42{written}["get-user-info"]')
+    if wanted is None:
+        await client.wait_closed()
+    else:
+        await client.wait("user-info")
+        # The same id again: an id is the client's affair.
+        assert (await client.emit_with_ack("ping"))["ok"] is True
+    await undisturbed()
+
+
+@pytest.mark.parametrize("event", ["join-room", "sync-editor-object-update"])
+async def test_thousands_of_events_in_one_payload_are_survived(server, people, room, event):
+    undisturbed = await witness(people, server, room)
+    path = f"{server.url}/socket.io/?EIO=4&transport=polling"
+    opening = await http.get(path)
+    session = f"{path}&sid={json.loads(opening.text[1:])['sid']}"
+    assert (await http.request("POST", session, body="40")).status == 200
+    many = "\x1e".join(f'42{number}["{event}",{{"roomId":"no-room"}}]' for number in range(3_000))
+    answer = await http.request("POST", session, body=many, timeout=30)
+    assert answer.status == 200
+    # Each has its answer: done, or refused for being too many.
+    answered: set[int] = set()
+    while len(answered) < 3_000:
+        polled = await http.get(session, timeout=30)
+        assert polled.status == 200, polled.text[:200]
+        for packet in polled.text.split("\x1e"):
+            if packet == "2":
+                await http.request("POST", session, body="3")
+            elif packet.startswith("43"):
+                answered.add(int(packet[2 : packet.index("[")]))
+    assert answered == set(range(3_000))
+    await undisturbed()
+
+
+async def test_more_packets_in_one_payload_than_allowed_end_that_session_only(
+    server, people, room
+):
+    undisturbed = await witness(people, server, room)
+    path = f"{server.url}/socket.io/?EIO=4&transport=polling"
+    session = f"{path}&sid={json.loads((await http.get(path)).text[1:])['sid']}"
+    answer = await http.request("POST", session, body="\x1e".join(["3"] * 65_537), timeout=30)
+    assert answer.status == 400
+    assert (await http.get(session)).status == 400
     await undisturbed()
 
 

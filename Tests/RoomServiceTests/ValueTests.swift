@@ -2,6 +2,7 @@ import JSON
 import NIOHTTP1
 import Rooms
 import SocketIOServer
+import TestKit
 import Testing
 
 @testable import RoomService

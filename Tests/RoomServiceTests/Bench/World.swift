@@ -8,6 +8,7 @@ import RoomStore
 import Rooms
 import Secrets
 import Synchronization
+import TestKit
 import Testing
 
 @testable import RoomService

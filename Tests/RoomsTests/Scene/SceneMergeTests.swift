@@ -181,6 +181,19 @@ struct SceneMergeTests {
         #expect(document.scriptNames(of: "a") == ["both"])
     }
 
+    @Test("one removal takes one of several scripts of a name, also when it is merged again")
+    func equalNames() throws {
+        var document = try Fixture.document(Self.group)
+        for version in [10, 11] as [Version] {
+            document.apply(
+                .scriptAdded(objectUUID: "a", script: Fixture.script("s")), at: version)
+        }
+        let removal = SceneEdit.scriptRemoved(objectUUID: "a", script: Fixture.script("s"))
+        #expect(document.merge(local: [(12, removal)]) == [removal])
+        #expect(document.merge(local: [(12, removal)]).isEmpty)
+        #expect(document.scriptNames(of: "a") == ["s"])
+    }
+
     @Test("the later of two full uploads wins, with what was done since on either side")
     func uploads() throws {
         var document = try Fixture.document(Self.group)

@@ -214,6 +214,10 @@ extension SceneDocument {
         _ script: JSONText, of object: String, at version: Version
     ) -> [SceneEdit] {
         let name = script["name"]?.string ?? ""
+        // An object may have several scripts of one name; one removal is of one of them.
+        if let removed = tombstones.version(of: object, script: name), removed >= version {
+            return []
+        }
         guard let same = scripts[object].first(where: { $0.name == name }),
             version > same.version
         else { return [] }

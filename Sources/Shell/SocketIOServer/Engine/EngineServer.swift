@@ -150,7 +150,8 @@ public final class EngineServer: Sendable {
             }
     }
 
-    private static func initialize(_ channel: any Channel, _ context: EngineContext) throws {
+    /// The pipeline of one connection.
+    static func initialize(_ channel: any Channel, _ context: EngineContext) throws {
         guard let loop = context.loop(of: channel.eventLoop) else {
             throw ChannelError.operationUnsupported
         }
