@@ -70,7 +70,8 @@ extension FuzzTarget {
     }
 
     private static func compareNumber(_ text: JSONText, _ value: NSNumber) throws {
-        if let whole = text.int {
+        // Spelled with a fraction it is whole if the nearest double is; Foundation cuts decimals.
+        if let whole = text.int, !text.bytes.contains(UInt8(ascii: ".")) {
             try require(whole == value.int64Value, "\(text) is not \(value)")
         }
         guard let double = text.double else {

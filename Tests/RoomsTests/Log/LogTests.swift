@@ -1,7 +1,8 @@
 import JSON
-import Rooms
 import TestKit
 import Testing
+
+@testable import Rooms
 
 @Suite("The hold-back queue")
 struct EntrySequencerTests {
@@ -162,6 +163,27 @@ struct RoomCodecTests {
             #expect(throws: RoomCodecError.self) {
                 try RoomState(checkpoint: bytes.prefix(length))
             }
+        }
+    }
+
+    @Test(
+        "a stored time beyond all clocks is refused before anything is reckoned with it",
+        arguments: [Int64.min, -1, 1 << 54, .max])
+    func absurdTimes(time: Int64) throws {
+        let member = Member(id: "a", name: "n", credential: "c", holder: "h", joinedAt: time)
+        let joined = RoomEntry(
+            id: "1", change: .joined(member, replacing: nil, takesHost: false))
+        #expect(throws: RoomCodecError(field: "joined")) {
+            try RoomEntry(encoded: joined.encoded[...])
+        }
+        var control = RoomControl(id: "room", epoch: 1)
+        control.passwordHash = "hash"
+        control.authorised = ["c": time]
+        let read = try RoomControl(StoredObject(control.json.json, "room"))
+        #expect(read.authorised == ["c": 0])
+        control.hostAbsentSince = time
+        #expect(throws: RoomCodecError(field: "hostAbsentSince")) {
+            try RoomControl(StoredObject(control.json.json, "room"))
         }
     }
 

@@ -82,4 +82,14 @@ struct SceneCheckpointTests {
         }
         #expect(refused > 1_000)
     }
+
+    @Test("what is removed, brought back and removed again at one version is remembered once")
+    func equalRemovals() throws {
+        var tombstones = Tombstones()
+        _ = tombstones.insert("a", at: 5)
+        tombstones.remove("a")
+        _ = tombstones.insert("b", at: 5)
+        _ = tombstones.insert("a", at: 5)
+        #expect(tombstones.all.map(\.key.object) == ["b", "a"])
+    }
 }

@@ -49,6 +49,15 @@ struct StoredObject {
         return value
     }
 
+    /// Unix milliseconds, within what may be added and subtracted without a thought.
+    func time(_ name: String) throws(RoomCodecError) -> Int64 {
+        let value = try int(name)
+        guard Self.times.contains(value) else { throw RoomCodecError(field: name) }
+        return value
+    }
+
+    static let times: ClosedRange<Int64> = 0...(1 << 53)
+
     func bool(_ name: String) throws(RoomCodecError) -> Bool {
         guard let value = text[key: name]?.bool else { throw RoomCodecError(field: name) }
         return value
@@ -67,7 +76,7 @@ extension Member {
         self.init(
             id: try stored.string("id"), name: try stored.string("name"),
             credential: try stored.string("credential"), holder: try stored.string("holder"),
-            joinedAt: try stored.int("joined"))
+            joinedAt: try stored.time("joined"))
     }
 }
 
@@ -102,7 +111,7 @@ extension RoomSummary {
         isProtected = try stored.bool("protected")
         hasEditor = try stored.bool("editor")
         hostName = try stored.string("host")
-        emptySince = try stored.int("empty")
+        emptySince = try stored.time("empty")
         var held: [String: Int] = [:]
         let members = try stored.json("holders")
         members.forEachMember { held[$0.string] = Int(clamping: $1.int ?? 0) }

@@ -85,12 +85,15 @@ extension RoomControl {
         hostID = stored.optional("host")?.string
         hostCredential = try stored.string("hostCredential")
         hostName = try stored.string("hostName")
-        hostAbsentSince = try stored.int("hostAbsentSince")
+        hostAbsentSince = try stored.time("hostAbsentSince")
         var seen: [String: Int64] = [:]
         let credentials = try stored.json("authorised")
-        credentials.forEachMember { seen[$0.string] = $1.int ?? 0 }
+        credentials.forEachMember { name, value in
+            let time = value.int ?? 0
+            seen[name.string] = StoredObject.times.contains(time) ? time : 0
+        }
         authorised = seen
-        emptySince = try stored.int("emptySince")
+        emptySince = try stored.time("emptySince")
         sceneVersion = try stored.version("sceneVersion")
         sceneAuthor = try stored.string("sceneAuthor")
         othersSceneVersion = try stored.version("othersSceneVersion")

@@ -6,18 +6,25 @@ struct Tombstones {
         var script: String?
     }
 
-    private var versions: [Key: UInt64] = [:]
-    /// Keys in the order of removal; those removed again or revived since are stale and skipped.
-    private var order: [(key: Key, version: UInt64)] = []
-    private var head = 0
+    private struct Grave {
+        var version: UInt64
+        /// Tells it from another of the same key and version, before a revival.
+        var serial: Int
+    }
 
-    var count: Int { versions.count }
+    private var graves: [Key: Grave] = [:]
+    /// Keys in the order of removal; those removed again or revived since are stale and skipped.
+    private var order: [(key: Key, serial: Int)] = []
+    private var head = 0
+    private var serial = 0
+
+    var count: Int { graves.count }
 
     /// Bytes kept, roughly.
     private(set) var byteCount = 0
 
     func version(of object: String, script: String? = nil) -> UInt64? {
-        versions[Key(object: object, script: script)]
+        graves[Key(object: object, script: script)]?.version
     }
 
     /// Remembers a removal, and gives the keys that had to be forgotten for it.
@@ -25,14 +32,16 @@ struct Tombstones {
         _ object: String, script: String? = nil, at version: UInt64
     ) -> [Key] {
         let key = Key(object: object, script: script)
-        if let known = versions[key], known >= version { return [] }
-        if versions.updateValue(version, forKey: key) == nil { byteCount += key.byteCount }
-        order.append((key, version))
+        if let known = graves[key], known.version >= version { return [] }
+        serial += 1
+        let grave = Grave(version: version, serial: serial)
+        if graves.updateValue(grave, forKey: key) == nil { byteCount += key.byteCount }
+        order.append((key, serial))
         var forgotten: [Key] = []
-        while versions.count > SceneLimits.tombstones, head < order.count {
+        while graves.count > SceneLimits.tombstones, head < order.count {
             let oldest = order[head]
             head += 1
-            guard versions[oldest.key] == oldest.version else { continue }
+            guard graves[oldest.key]?.serial == oldest.serial else { continue }
             remove(oldest.key)
             forgotten.append(oldest.key)
         }
@@ -46,16 +55,18 @@ struct Tombstones {
 
     /// All that are remembered, oldest removal first.
     var all: [(key: Key, version: UInt64)] {
-        order[head...].filter { versions[$0.key] == $0.version }
+        order[head...].compactMap { key, serial in
+            graves[key].flatMap { $0.serial == serial ? (key, $0.version) : nil }
+        }
     }
 
     private mutating func remove(_ key: Key) {
-        if versions.removeValue(forKey: key) != nil { byteCount -= key.byteCount }
+        if graves.removeValue(forKey: key) != nil { byteCount -= key.byteCount }
     }
 
     private mutating func compact() {
         guard order.count > 2 * SceneLimits.tombstones + 64 else { return }
-        order = all
+        order = order[head...].filter { graves[$0.key]?.serial == $0.serial }
         head = 0
     }
 }
