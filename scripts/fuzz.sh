@@ -103,7 +103,7 @@ fuzz() {
     done
     [[ $crashes -le 1 ]] || crashes=$((crashes - 1))
     [[ $crashes == 0 ]] || report "$name" "$log"
-    row "$name" "$log" "$kept" "$before" "$crashes" >>"$LOGS/table"
+    row "$name" "$log" "$kept" "$before" "$crashes" >>"$LOGS/table.$$"
     [[ $crashes == 0 ]]
 }
 
@@ -179,7 +179,7 @@ for name in "${targets[@]}"; do
     names | grep -qxF "$name" || die "$EXIT_USAGE" "there is no target $name" "See --list."
 done
 
-: >"$LOGS/table"
+: >"$LOGS/table.$$"
 status=0
 for name in "${targets[@]}"; do
     fuzz "$name" || status=1
@@ -188,5 +188,6 @@ done
 echo
 printf '%-13s %12s %9s %8s %9s %9s %8s\n' \
     target executions exec/s corpus coverage new crashes
-cat "$LOGS/table"
+cat "$LOGS/table.$$"
+rm "$LOGS/table.$$"
 exit "$status"
