@@ -68,6 +68,7 @@ private final class HTTPBench {
         options.limits.maxPipelinedRequests = 4
         options.limits.maxBufferedBytesPerSession = 8_192
         options.limits.maxConnectionsPerAddress = 4
+        options.allowsRevision3 = true
         options.allowsOrigin = { $0 != "http://evil" }
         options.admission = { request in
             request.queryItem("refuse") == nil
@@ -77,14 +78,14 @@ private final class HTTPBench {
         options.handshakeHeaders = { [("set-cookie", $0.queryItem("cookie") ?? "a=b")] }
         let echo = Echo()
         self.echo = echo
-        context = EngineContext(
-            options: options, group: loop,
-            logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
-        ) { session in
+        let mount = EngineMount(path: "/socket.io") { session in
             echo.lastID = session.id
             echo.open += 1
             session.delegate = echo
         }
+        context = EngineContext(
+            options: options, group: loop,
+            logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }, mounts: [mount])
     }
 
     private func channel(_ number: Int) throws -> EmbeddedChannel {
