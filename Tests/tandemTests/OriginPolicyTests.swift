@@ -40,4 +40,14 @@ import Testing
         let origin = "https://" + String(repeating: "a.", count: 100) + "example.com"
         #expect(!policy.allows(origin))
     }
+
+    @Test("many wildcards cost no more than few", .timeLimit(.minutes(1)))
+    func manyWildcards() {
+        let policy = OriginPolicy(patterns: [
+            "http://" + String(repeating: "*a", count: 40) + "!", "http://*.*.b",
+        ])
+        #expect(!policy.allows("http://" + String(repeating: "a", count: 290)))
+        #expect(policy.allows("http://a.b.a.b.b"))
+        #expect(!policy.allows("http://a.b/a.b"))
+    }
 }

@@ -14,21 +14,32 @@ struct OriginPolicy: Sendable, Hashable {
 
     func allows(_ origin: String) -> Bool {
         guard origin.utf8.count <= Self.longestOriginBytes else { return patterns.contains("*") }
-        let origin = origin.lowercased()
-        return patterns.contains { Self.matches(origin[...], $0.lowercased()[...]) }
+        let origin = Array(origin.lowercased().utf8)
+        return patterns.contains { Self.matches(origin, Array($0.lowercased().utf8)) }
     }
 
-    private static func matches(_ text: Substring, _ pattern: Substring) -> Bool {
-        guard pattern != "*" || text.isEmpty else { return true }
-        guard let star = pattern.firstIndex(of: "*") else { return text == pattern }
-        let head = pattern[..<star]
-        guard text.hasPrefix(head) else { return false }
-        let tail = pattern[pattern.index(after: star)...]
-        var rest = text[text.index(text.startIndex, offsetBy: head.count)...]
-        while true {
-            if matches(rest, tail) { return true }
-            guard let next = rest.first, next != "/" else { return false }
-            rest = rest.dropFirst()
+    /// At most the product of both lengths in steps, for any number of `*`: where the text goes on
+    /// otherwise than the pattern, the last `*` takes more. One before it would gain nothing: what
+    /// it could take the last one can take as well, and a `/` neither may.
+    private static func matches(_ text: [UInt8], _ pattern: [UInt8]) -> Bool {
+        let star = UInt8(ascii: "*")
+        if pattern == [star] { return true }
+        var place = (text: 0, pattern: 0)
+        var resume: (text: Int, pattern: Int)?
+        while place.text < text.count {
+            let next = place.pattern < pattern.count ? pattern[place.pattern] : 0
+            if next == star {
+                place.pattern += 1
+                resume = place
+            } else if next == text[place.text], place.pattern < pattern.count {
+                place.text += 1
+                place.pattern += 1
+            } else {
+                guard let last = resume, text[last.text] != UInt8(ascii: "/") else { return false }
+                place = (last.text + 1, last.pattern)
+                resume = place
+            }
         }
+        return pattern[place.pattern...].allSatisfy { $0 == star }
     }
 }
