@@ -324,10 +324,16 @@ class Cluster:
         return self
 
     async def agree(self) -> bool:
-        """All instances name the same owners, and everybody is owner of something.
+        """All instances see one another ready and name the same owners, everybody of something.
 
-        Each call asks for other rooms: now and then one instance owns twelve in a row.
+        Without the first, the answer could be that of instances which have not heard of one another
+        yet and name who would own a room. Each call asks for other rooms: now and then one instance
+        owns twelve in a row.
         """
+        for one in self.instances:
+            nodes = (await http.get_json(one.url + "/api/instance"))["nodes"]
+            if any(node["state"] != "ready" for node in nodes):
+                return False
         rooms = [f"agreement-{next(_agreements)}" for _ in range(12)]
         views = [[await one.owner(room) for room in rooms] for one in self.instances]
         names = {one.name for one in self.instances}
