@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import time
 
@@ -39,6 +40,20 @@ async def raw(instance, text: bytes = b""):
     return reader, writer
 
 
+async def first_answers(held, count: int) -> list[bytes]:
+    """What the first of these connections to be answered and closed were told.
+
+    Which they are is open: each event loop counts its own as it comes to them.
+    """
+    reads = [asyncio.create_task(reader.read()) for reader, _ in held]
+    try:
+        async with asyncio.timeout(10):
+            return [await read for read in itertools.islice(asyncio.as_completed(reads), count)]
+    finally:
+        for read in reads:
+            read.cancel()
+
+
 async def answer_of(instance, request: bytes, timeout: float = 10) -> bytes:
     reader, writer = await raw(instance, request)
     async with asyncio.timeout(timeout):
@@ -60,8 +75,8 @@ async def test_connections_beyond_the_limit_are_answered_and_the_others_go_on(cl
     instance = await alone(clusters, MAX_CONNECTIONS=30)
     host = await people.host(instance.url, "crowded")
     held = [await raw(instance) for _ in range(40)]
-    first = await asyncio.wait_for(held[-1][0].read(), 5)
-    assert first.startswith(b"HTTP/1.1 503 ") and b"retry-after" in first
+    for answer in await first_answers(held, 11):
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"retry-after" in answer
     assert (await host.put("crowded", box(), "object-added"))["ok"]
     for _, writer in held:
         writer.close()
@@ -92,8 +107,8 @@ async def test_a_process_with_few_files_says_so_and_goes_on(clusters, people):
     assert "ulimit" in instance.log_text()
     host = await people.host(instance.url, "small")
     held = [await raw(instance) for _ in range(300)]
-    refused = await asyncio.wait_for(held[-1][0].read(), 5)
-    assert refused.startswith(b"HTTP/1.1 503 ")
+    for answer in await first_answers(held, 44):
+        assert answer.startswith(b"HTTP/1.1 503 ")
     assert (await host.put("small", box(), "object-added"))["ok"]
     for _, writer in held:
         writer.close()
