@@ -25,8 +25,8 @@ async def test_R16_R17_a_busy_editor_misses_nothing(server, people, room):
     for number in range(30):
         await host.put(room, box("A", uuid="A-1", userData={"step": number}))
     last = await host.add(room, "last")
-    await slow.until(lambda: last["uuid"] in slow.scene.objects, 10, "the last object")
-    await eventually(lambda: slow.scene.objects["A-1"].get("userData") == {"step": 29}, 5)
+    await slow.until(lambda: last["uuid"] in slow.scene.objects, 30, "the last object")
+    await eventually(lambda: slow.scene.objects["A-1"].get("userData") == {"step": 29}, 15)
     wanted = await host.scene(room)
     assert slow.scene.difference(wanted) == ""
     assert slow.errors == [] and slow.red_notices == []
@@ -43,9 +43,9 @@ async def test_R38_members_see_one_order(server, people, room):
             await client.put(room, box(f"{label}-{number}", uuid="SHARED"), "object-added")
 
     await asyncio.gather(*(work(client, label) for label, client in enumerate(clients)))
-    await asyncio.sleep(0.3)
     orders = []
     for client in clients:
+        await eventually(lambda: len(client.named("receive-editor-object-update")) >= 75, 20)
         heard = [
             (event.arg["version"], event.arg["objectData"]["object"]["name"])
             for event in client.named("receive-editor-object-update")
@@ -97,7 +97,7 @@ async def test_ones_own_edit_that_crosses_a_full_scene_on_the_wire_is_given_back
                     return True
         return False
 
-    await eventually(given_back, 3, what="the author is shown his own edit again")
+    await eventually(given_back, what="the author is shown his own edit again")
 
 
 # --- two editors as they are -----------------------------------------------------------------------
@@ -112,26 +112,27 @@ async def test_two_editors_work_together_and_see_the_same(server, people, room):
     assert answer.name == "joined-room"
     await asyncio.sleep(1.2)
     second = await ben.add_object("second")
-    await ana.until(lambda: second["uuid"] in ana.scene.objects, 3)
+    await ana.until(lambda: second["uuid"] in ana.scene.objects, 10)
     await ana.add_script(first["uuid"], "spin", "rotate()")
     await ana.change_script(first["uuid"], "spin", "rotate(2)")
     await ben.set_background(0.1, 0.2, 0.3)
     await ben.set_fog({"type": "Fog", "color": {"r": 0, "g": 1, "b": 0}, "near": 1, "far": 9})
     await ana.change_object(second, userData={"by": "Ana"})
     third = await ben.add_object("third")
-    await ana.until(lambda: third["uuid"] in ana.scene.objects, 3)
+    await ana.until(lambda: third["uuid"] in ana.scene.objects, 10)
     await ana.remove_object(third["uuid"])
-    await eventually(lambda: not ana.scene.difference(ben.scene), 5)
+    await eventually(lambda: not ana.scene.difference(ben.scene))
     cleo = await people.editor(server.url, "Cleo")
     await cleo.join_room(room, "secreta")
     await asyncio.sleep(2)
-    assert cleo.scene.difference(ana.scene) == "" and ben.scene.difference(ana.scene) == ""
+    for one in (cleo, ben):
+        await eventually(lambda: not one.scene.difference(ana.scene), what=f"{one.name}: the same")
     for editor_client in (ana, ben, cleo):
+        await eventually(lambda: editor_client.user_names == ["Ana", "Ben", "Cleo"])
         assert editor_client.errors == [] and editor_client.red_notices == []
-        assert editor_client.user_names == ["Ana", "Ben", "Cleo"]
         assert editor_client.host_names == ["Ana"]
     # The editor joins again if it was answered within about 0.4 s; each join has one answer.
     joins = len(cleo.heard("> join-room"))
     assert joins in (1, 2)
-    await eventually(lambda: len(cleo.heard("joined-room")) == joins, 5)
+    await eventually(lambda: len(cleo.heard("joined-room")) == joins)
     assert len(ana.heard("user-joined")) == 2, "and is announced once"

@@ -66,13 +66,14 @@ async def test_R14_a_second_join_without_password_is_answered_as_the_first(serve
     as_host = await host.join(room, "Host", password=None)
     assert as_host["isHost"] is True
     await host.silence("user-joined", "user-left", after=after, seconds=0.4)
-    assert len(host.users) == 2 and host.host_name == "Host"
+    await eventually(lambda: len(host.users) == 2 and host.host_name == "Host")
 
 
 @pytest.mark.known_failure("C31")
 async def test_R15_the_joiner_hears_answer_scene_members_in_this_order(server, people, room):
     host = await people.host(server.url, room, editor=creation_editor(box()))
     guest = await people.room_client(server.url)
+    await host.wait("user-count")  # the last that follows its own creation
     before = host.mark()
     await guest.join(room, "Ben")
     await guest.wait("user-count")
@@ -111,7 +112,7 @@ async def test_R36_joining_another_room_leaves_the_first(server, people, room):
     await host_a.wait("users-list", where=lambda users: len(users) == 2)
     await guest.join(second, "Mover")
     await host_a.wait("user-left", where=lambda data: data["userName"] == "Mover")
-    await eventually(lambda: host_a.user_names == ["Host"], 2)
+    await eventually(lambda: host_a.user_names == ["Host"])
     after = guest.mark()
     await host_a.add(first, "unseen")
     await host_b.add(second, "seen")
@@ -196,7 +197,12 @@ async def test_C16_a_new_name_is_seen_by_all(server, people, room):
     assert changed.arg["userName"] == "Benjamin" and changed.arg["oldName"] == "Ben"
     assert changed.arg["userId"] == guest.sid
     for client, since in ((host, after), (guest, mine)):
-        await client.wait("users-list", after=since)
+        # What its own join has still to bring may come before.
+        await client.wait(
+            "users-list",
+            after=since,
+            where=lambda users: {user["name"] for user in users} == {"Benjamin", "Host"},
+        )
         assert client.user_names == ["Benjamin", "Host"]
     assert not guest.named("user-name-changed")
 
@@ -238,9 +244,9 @@ async def test_C19_a_lost_connection_is_told_to_the_others(server, people, room)
     await host.wait("users-list", where=lambda users: len(users) == 2)
     after = host.mark()
     await guest.drop()
-    await host.wait("user-left", after=after, timeout=2)
-    await host.wait("users-list", after=after, timeout=2, where=lambda users: len(users) == 1)
-    await host.wait("user-count", after=after, timeout=2, where=lambda count: count == 1)
+    await host.wait("user-left", after=after)
+    await host.wait("users-list", after=after, where=lambda users: len(users) == 1)
+    await host.wait("user-count", after=after, where=lambda count: count == 1)
 
 
 @pytest.mark.known_failure("C28")
@@ -312,7 +318,7 @@ async def test_C18_a_host_whose_connection_was_cut_is_host_again(server, people,
     back = await people.room_client(server.url, browser=browser, room=room)
     assert (await back.join(room, "Ana", password=None))["isHost"] is True
     await guest.wait("users-list", where=lambda users: len(users) == 2)
-    await eventually(lambda: guest.host_name == "Ana", 2)
+    await eventually(lambda: guest.host_name == "Ana")
     await back.close()
     await browser.close()
 
@@ -337,7 +343,7 @@ async def test_C17_a_host_who_leaves_hands_over_to_the_oldest_member(server, peo
     await host.leave(room)
     for client in (oldest, youngest):
         await client.wait("users-list", where=lambda users: len(users) == 2)
-        await eventually(lambda: client.host_name == "Ben", 2)
+        await eventually(lambda: client.host_name == "Ben")
     assert (await oldest.delete(room))["roomId"] == room
 
 
@@ -348,21 +354,21 @@ async def test_C17_after_the_grace_time_the_oldest_member_is_host(impatient, peo
     youngest = await people.guest(impatient.url, room, "Cleo")
     await host.drop()
     await youngest.wait("users-list", where=lambda users: len(users) == 2)
-    await eventually(lambda: youngest.host_name == "Ben", 4)
+    await eventually(lambda: youngest.host_name == "Ben")
     assert (await oldest.join(room, "Ben"))["isHost"] is True
 
 
 @pytest.mark.known_failure("C15")
 async def test_an_empty_room_lives_for_its_time_and_then_ends(impatient, people, room):
     host = await people.host(impatient.url, room, "Ana", editor=creation_editor(box("kept")))
-    await host.leave(room)
     lobby = await people.room_client(impatient.url)
+    await host.leave(room)
     assert room in [item["id"] for item in await lobby.rooms()]
 
     async def gone():
         return room not in [item["id"] for item in await lobby.rooms()]
 
-    await eventually(gone, 8, step=0.2)
+    await eventually(gone, 15, step=0.2)
     with pytest.raises(Refused) as refusal:
         await lobby.join(room)
     assert refusal.value.code == "ROOM_NOT_FOUND"
