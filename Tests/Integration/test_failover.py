@@ -13,6 +13,15 @@ from support.waiting import eventually
 from support.wire import Unreachable
 
 
+def those_on(cluster, victim, *editors) -> list:
+    """On a busy machine nginx may pass over the ring's choice: two members at two instances."""
+    return [one for one in editors if instance_of(cluster, one) is victim]
+
+
+def instance_of(cluster, editor):
+    return cluster.named(editor.socket.open_packet["sid"].rpartition(".")[0])
+
+
 def seconds_to_return(editor, fault_at: float) -> float:
     """From the fault to the answer to the rejoin."""
     return next(event.at for event in editor.heard("joined-room") if event.at > fault_at) - fault_at
@@ -33,6 +42,15 @@ async def two_editors(people, url, room, record, password=None):
     ben.on_remote_update = record.received_by_other
     await asyncio.sleep(2.2)  # second join, both uploads, both snapshot requests
     return ana, ben
+
+
+async def converged(editor, checker, room):
+    """The editor comes to show what the room holds."""
+
+    async def same():
+        return not editor.scene.difference(await checker.scene(room))
+
+    await eventually(same, 15, what=f"{editor.name} shows what the room holds")
 
 
 async def edit_for(editor, record, seconds, pause=0.05):
@@ -58,10 +76,11 @@ async def test_P1_after_kill_9_both_editors_are_back_in_3_seconds_with_every_ack
     traffic = Traffic(observer, room, callbacks, 0.02, "obs").start()
     working = [asyncio.create_task(edit_for(one, record, 2.5)) for one in (ana, ben)]
     await asyncio.sleep(1)
-    victim = await cluster.serving(room)
+    victim = instance_of(cluster, ana)
+    shaken = those_on(cluster, victim, ana, ben)
     killed_at = time.monotonic()
     victim.kill()
-    for editor in (ana, ben):
+    for editor in shaken:
         await editor.until(
             lambda: [e for e in editor.heard("joined-room") if e.at > killed_at], 10, "back"
         )
@@ -75,12 +94,11 @@ async def test_P1_after_kill_9_both_editors_are_back_in_3_seconds_with_every_ack
     record.assert_in(scene, "the room")
     callbacks.assert_in(scene, "the room")
     assert callbacks.versions == sorted(callbacks.versions)
-    await asyncio.sleep(2.5)
-    scene = await checker.scene(room)
     for editor in (ana, ben):
+        # What it returned to, its own snapshot request and its held-back edits: then it has all.
+        await converged(editor, checker, room)
         record.assert_in(editor.scene, editor.name)
         callbacks.assert_in(editor.scene, editor.name)
-        assert editor.scene.difference(scene) == "", editor.name
         assert editor.errors == []
         assert editor.red_notices == []
     await eventually(lambda: ana.user_names == ["Ana", "Ben", "Check"], 15)
@@ -105,9 +123,8 @@ async def test_P1_editors_with_two_urls_and_no_proxy_return_too(clusters, people
             lambda: [e for e in editor.heard("joined-room") if e.at > killed_at], 10, "back"
         )
         assert seconds_to_return(editor, killed_at) < 3
-    await asyncio.sleep(2.2)
-    await eventually(lambda: not ana.scene.difference(ben.scene), 3)
-    record.assert_in(ben.scene, "Ben")
+    await eventually(lambda: not ana.scene.difference(ben.scene) and not record.missing(ben.scene))
+    record.assert_in(ana.scene, "Ana")
     assert record.count >= 5
     for editor in (ana, ben):
         assert editor.errors == [] and editor.red_notices == []
@@ -159,16 +176,17 @@ async def test_P2_C29_a_frozen_instance_is_noticed_and_wakes_without_harm(cluste
 @pytest.mark.known_failure("C37")
 async def test_P10_R19_a_drained_instance_closes_transports_and_exits_0(clusters, people, room):
     cluster = await clusters(instances=2, nginx=True)
-    leaving, staying = cluster.instances
-    room = await cluster.room_owned_by(leaving, room)
     record = Acknowledged()
     ana, ben = await two_editors(people, cluster.nginx.url, room, record)
+    leaving = instance_of(cluster, ana)
+    (staying,) = cluster.others(leaving)
     raw = await people.guest(leaving.url, room, "Raw")
     neighbour = await people.host(staying.url, f"{room}-other")
     traffic_record = Acknowledged()
     traffic = Traffic(raw, room, traffic_record, 0.02, "raw").start()
     await edit_for(ana, record, 0.5)
     mark = neighbour.mark()
+    shaken = those_on(cluster, leaving, ana, ben)
     asked_at = time.monotonic()
     leaving.terminate()
     code = await leaving.ended(30)
@@ -176,7 +194,7 @@ async def test_P10_R19_a_drained_instance_closes_transports_and_exits_0(clusters
     assert code == 0
     assert raw.close_reason == "transport close", "no DISCONNECT packet"
     assert raw.close_code in (1012, 1001)
-    for editor in (ana, ben):
+    for editor in shaken:
         await editor.until(
             lambda: [e for e in editor.heard("joined-room") if e.at > asked_at], 10, "back"
         )
@@ -197,7 +215,7 @@ async def test_P10_R19_a_drained_instance_closes_transports_and_exits_0(clusters
 async def test_R20_an_instance_that_drains_refuses_new_websockets_at_once_with_503(
     clusters, people
 ):
-    cluster = await clusters(instances=1, redis=False)
+    cluster = await clusters(instances=1, redis=False, env={"DRAIN_DELAY": 4000})
     one = cluster.instances[0]
     await people.room_client(one.url)
     one.terminate()
@@ -205,7 +223,7 @@ async def test_R20_an_instance_that_drains_refuses_new_websockets_at_once_with_5
     async def not_ready():
         return await http.status_of(one.url + "/api/ready") == 503
 
-    await eventually(not_ready, 1.5)
+    await eventually(not_ready, 3)
     start = time.monotonic()
     with pytest.raises(Unreachable) as refusal:
         await people.room_client(one.url)
