@@ -65,7 +65,7 @@ async def test_R32_without_redis_health_stays_200_and_says_degraded_with_its_rea
 
 @pytest.mark.known_failure("C59")
 async def test_ready_is_503_while_draining(clusters, people):
-    cluster = await clusters(instances=1, redis=False)
+    cluster = await clusters(instances=1, redis=False, env={"DRAIN_DELAY": 4000})
     one = cluster.instances[0]
     await people.room_client(one.url)
     one.terminate()
@@ -73,7 +73,7 @@ async def test_ready_is_503_while_draining(clusters, people):
     async def not_ready():
         return await http.status_of(one.url + "/api/ready") == 503
 
-    await eventually(not_ready, 1.5)
+    await eventually(not_ready, 3)
     assert "drain" in (await http.get(one.url + "/api/ready")).text.lower()
     assert await one.ended(20) == 0
 
@@ -86,7 +86,7 @@ async def test_all_rooms_has_what_the_page_reads(pair, people, room):
         assert answer["success"] is True
         return [item for item in answer["rooms"] if item["id"] == room]
 
-    item = (await eventually(listed, 3))[0]
+    item = (await eventually(listed))[0]
     assert item["userCount"] == 1 and item["isProtected"] is True
     assert item["serverInstance"] in ("server-1", "server-2")
     assert item["isAvailable"] is True
@@ -100,8 +100,10 @@ async def test_C10_public_answers_hold_no_socket_id_no_secret_and_no_inside(pair
     cookie = host.handshake_headers.getall("Set-Cookie")[0].split(";")[0].split("=", 1)[1]
     for path in [*ROUTES, "/metrics", "/"]:
         text = (await http.get(pair.instances[0].url + path)).text
-        for inside in (host.sid, guest.sid, "secreta", cookie, f":{pair.redis.port}", "REDIS_URL"):
+        for inside in (host.sid, guest.sid, "secreta", cookie, "REDIS_URL"):
             assert inside not in text, f"{path} shows {inside}"
+        # As a number of its own: a count of bytes may well begin with these digits.
+        assert not re.search(rf":{pair.redis.port}\b", text), f"{path} shows the port of Redis"
 
 
 @pytest.mark.known_failure("C47")
@@ -261,10 +263,12 @@ async def test_C60_stats_count_what_is_there(clusters, people, room):
         gauge = r"^\w*(sockets|connections|sessions)\w*(\{.*\})? 3(\.0)?$"
         return [line for line in text.splitlines() if re.match(gauge, line)]
 
-    await eventually(counted, 3, what="a gauge of three connections")
-    stats = await http.get_json(url + "/api/stats")
-    numbers = re.findall(r"\b\d+\b", str(stats))
-    assert "3" in numbers and "2" in numbers and "1" in numbers, stats
+    async def told():
+        numbers = re.findall(r"\b\d+\b", str(await http.get_json(url + "/api/stats")))
+        return {"1", "2", "3"} <= set(numbers)
+
+    await eventually(counted, what="a gauge of three connections")
+    await eventually(told, what="one room, two members, three connections")
     assert host.connected
 
 
