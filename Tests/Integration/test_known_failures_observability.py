@@ -34,7 +34,7 @@ async def test_C59_health_follows_what_happens_to_the_instance(clusters):
         told = await truth(one)
         return told[:3] == (status, ready, connected) and (status == "healthy") == (told[3] == [])
 
-    await eventually(lambda: is_now("healthy", True, True), 5, what="healthy")
+    await eventually(lambda: is_now("healthy", True, True), what="healthy")
     cluster.redis.kill()
     # Nobody else reaches Redis either: still the best place to go (docs/decisions/0004).
     await eventually(lambda: is_now("degraded", True, False), 8, what="degraded without Redis")
@@ -73,14 +73,14 @@ async def test_C60_every_number_is_that_of_a_reference_count(clusters, people, r
         async def right():
             return [await told(one) for one in cluster.instances] == list(wanted)
 
-        await eventually(right, 5, what=f"{wanted}")
+        await eventually(right, what=f"{wanted}")
 
     async def users_in_the_list(name, count):
         async def right():
             rooms = (await http.get_json(f"{second.url}/api/all-rooms"))["rooms"]
             return [one["userCount"] for one in rooms if one["id"] == name] == [count]
 
-        await eventually(right, 3)
+        await eventually(right, what=f"{count} members of {name}")
 
     await becomes((0, 0, 0, 0), (0, 0, 0, 0))
     host = await people.host(first.url, f"{room}-a")

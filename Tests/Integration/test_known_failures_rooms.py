@@ -68,14 +68,18 @@ async def test_C15_a_room_lives_while_any_instance_has_a_member_and_its_grace_ti
     guest = await people.guest(second.url, room, "Ben")
     await host.leave(room)
     left_at = time.monotonic()
+    drawn = 0
     while time.monotonic() < left_at + 3 * SHORT:
         await guest.add(room, "drawn alone")
+        drawn += 1
         await asyncio.sleep(0.2)
     back = await people.guest(first.url, room, "Back")
-    assert len((await back.scene(room)).objects) == len((await guest.scene(room)).objects) > 10
+    for client in (back, guest):
+        assert len((await client.scene(room)).objects) == 1 + drawn > 2
     await back.leave(room)
+    last = await people.room_client(first.url)
     await guest.drop()
-    assert (await (await people.room_client(first.url)).join(room))["hasEditor"] is True
+    assert (await last.join(room))["hasEditor"] is True
 
 
 @pytest.mark.known_failure("C20", "C25", "C43")
@@ -92,11 +96,9 @@ async def test_C20_C43_an_ended_room_leaves_the_list_and_the_store_and_frees_its
     assert deleted not in [item["id"] for item in await lobby.rooms()]
     assert time.monotonic() - ended_at < 4
     await host.create(expired, "Ana", editor=creation_editor(box("private")))
-    assert await listed(first.url, expired) or await eventually(
-        lambda: listed(first.url, expired), 2
-    )
+    await eventually(lambda: listed(first.url, expired))
     await host.leave(expired)
-    await eventually(lambda: listed_nowhere(brief, expired), SHORT + 6, what="an empty room ended")
+    await eventually(lambda: listed_nowhere(brief, expired), SHORT + 15, what="an empty room ended")
     store = redis_client(brief.redis.port)
     for name in (deleted, expired):
         kept = [key for key in store.scan_iter() if name.encode() in key]
@@ -137,14 +139,14 @@ async def test_C24_a_room_in_use_outlives_its_creator_and_every_limit_of_time(
 async def test_C26_what_counts_as_activity_is_work_not_only_joins(brief, people, room):
     first, second = brief.instances
     host = await people.host(first.url, room, editor=creation_editor(box()))
-    before = (await eventually(lambda: listed(second.url, room), 2))["lastActivity"]
+    before = (await eventually(lambda: listed(second.url, room)))["lastActivity"]
     await asyncio.sleep(0.3)
     await host.add(room, "work")
 
     async def moved_on():
         return (await listed(second.url, room))["lastActivity"] >= before + 250
 
-    await eventually(moved_on, 3, what="an edit moves lastActivity")
+    await eventually(moved_on, what="an edit moves lastActivity")
 
 
 @pytest.mark.known_failure("C16")
@@ -169,7 +171,7 @@ async def test_C16_a_new_name_and_a_departure_are_seen_elsewhere_and_outlive_a_r
     await host.rename(room, "Ana")
     await guest.leave(room)
     await far.wait("users-list", where=lambda users: len(users) == 2)
-    await eventually(lambda: far.user_names == ["Ana", "Far"], 2)
+    await eventually(lambda: far.user_names == ["Ana", "Far"])
     second.kill()
     await second.start(timeout=20)
     newcomer = await people.guest(second.url, room, "New")
@@ -189,10 +191,10 @@ async def test_C18_a_host_who_returns_in_time_is_host_again_however_he_went(
     await host.create(room, "Ana", password="secreta")
     guest = await people.guest(second.url, room, "Ben", password="secreta")
     await (host.drop() if loss == "network" else host.close())
-    await guest.wait("users-list", timeout=5, where=lambda users: len(users) == 1)
+    await guest.wait("users-list", where=lambda users: len(users) == 1)
     back = await people.room_client(second.url, browser=browser)
     assert (await back.join(room, "Ana", password=None))["isHost"] is True
-    await eventually(lambda: guest.user_names == ["Ana", "Ben"] and guest.host_name == "Ana", 3)
+    await eventually(lambda: guest.user_names == ["Ana", "Ben"] and guest.host_name == "Ana")
     await browser.close()
 
 
@@ -232,13 +234,14 @@ async def test_C21_a_room_left_for_another_has_no_ghost_and_ends(brief, people, 
     one, other = f"{room}-one", f"{room}-other"
     mover = await people.host(brief.instances[0].url, one, "Mover")
     await people.host(brief.instances[1].url, other)
+    newcomer = await people.room_client(brief.instances[1].url)
     await mover.join(other, "Mover")
-    newcomer = await people.guest(brief.instances[1].url, one, "New")
+    await newcomer.join(one, "New")  # before an empty room's time is over
     await newcomer.wait("users-list")
     assert newcomer.user_names == ["New"]
     await newcomer.leave(one)
     await mover.drop()
-    await eventually(lambda: listed_nowhere(brief, one), SHORT + 6, what="the first room ended")
+    await eventually(lambda: listed_nowhere(brief, one), SHORT + 15, what="the first room ended")
 
 
 REQUESTS = [
@@ -291,7 +294,7 @@ async def test_C23_members_who_only_sit_there_stay_members_beyond_every_limit_of
 ):
     """All times that end anything are settings, and here each has passed several times over. That
     24 hours by the clock do no more is shown with a clock that the test moves (JanitorTests)."""
-    env = {"PING_INTERVAL": 500, "PING_TIMEOUT": 1500, "HOST_GRACE": 500, "EMPTY_ROOM_TTL": 1000}
+    env = {"PING_INTERVAL": 500, "PING_TIMEOUT": 4000, "HOST_GRACE": 500, "EMPTY_ROOM_TTL": 1000}
     made = [await clusters(instances=1, redis=redis, env=env) for redis in (False, True)]
     servers = [cluster.instances[0] for cluster in made]
     await asyncio.gather(*(sit_and_work(server, people, room) for server in servers))

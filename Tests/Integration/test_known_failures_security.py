@@ -77,7 +77,7 @@ async def test_C2_no_trace_of_a_password_in_keys_values_commands_backups_or_logs
         with pytest.raises(Refused):
             wrong = await people.room_client(second.url)
             await wrong.join(f"{room}-{number}", password=f"{secret}!")
-    await eventually(lambda: monitor.heard.count(b"joined") >= 2, 5, what="MONITOR shows commands")
+    await eventually(lambda: monitor.heard.count(b"joined") >= 2, what="MONITOR shows commands")
     values = stored_values(cluster.redis.port)
     monitor.close()
     places = {
