@@ -51,7 +51,7 @@ def make_cases(folder) -> list[Case]:
         Case("three", [at(local) for _ in range(3)]),
         Case("five", [at(local) for _ in range(5)]),
         Case("weights", [at(local, 3), at(local), at(local, 2)]),
-        Case("heavy", [at(local, 100), at(local, 37), at(local, 250), at(local)]),
+        Case("heavy", [at(local, 100), at(local, 37), at(local, 250), at(local, 11)]),
         Case("names", [at("localhost"), at("127.0.0.2"), at("LOCALHOST", 2), at(local)]),
         Case(
             "sockets",
