@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import pytest
+from playwright.async_api import Error
 
 from support import http
 from support.acknowledged import Acknowledged
@@ -49,7 +50,7 @@ def stock(pages, page_server):
 async def test_what_a_page_complains_of_fails_its_test(pages, stock):
     tab = await stock()
     await tab.page.evaluate("console.error('said'); setTimeout(() => { throw Error('thrown'); })")
-    await eventually(lambda: len(tab.unexpected) == 2, 5)
+    await eventually(lambda: len(tab.unexpected) == 2)
     with pytest.raises(AssertionError, match="said.*thrown"):
         pages.assert_quiet()
     tab.expects("said", "thrown")
@@ -162,9 +163,14 @@ async def test_the_resume_cookie_is_kept_and_makes_a_reloaded_host_host_again(
 async def test_a_redirect_reaches_the_page_with_its_data(served, stock, room):
     here, owner = served.instances
     room = await served.room_owned_by(owner, room)
-    tab = await stock()
-    refused = await tab.connect(here.url, room)
-    assert refused["name"] == "(connect_error)"
+
+    async def redirected():
+        # An instance that is not sure that the owner is well, on a busy machine, serves itself.
+        tab = await stock()
+        answer = await tab.connect(here.url, room)
+        return (tab, answer) if answer["name"] == "(connect_error)" else None
+
+    tab, refused = await eventually(redirected, 20, step=0.2, what="a redirect")
     message, data = refused["args"]
     assert message == f"REDIRECT:{owner.url}"
     assert data["url"] == owner.url and data["roomId"] == room and data["owner"] == owner.name
@@ -265,7 +271,7 @@ async def test_a_page_out_of_the_back_forward_cache_is_in_its_room(
         if manner == "leaves":
             await ana.sees(["Ana"], timeout=6)
         await ben.page.evaluate("setTimeout(() => history.back(), 50)")
-        await ana.sees(["Ana", "Ben, kept: true"])
+        await ana.sees(["Ana", "Ben, kept: true"], timeout=20)
     finally:
         await own.leave()
         await browser.disconnect()
@@ -281,7 +287,7 @@ async def test_a_page_that_sleeps_comes_back_to_all_that_happened(
     assert (await ana.add(room, "while Ben slept"))["ok"] is True
     await asyncio.sleep(4.5)  # longer than a ping and its timeout
     await ben.devtools("Page.setWebLifecycleState", state="active")
-    await eventually(lambda: contents(ben, room, "while Ben slept"), 15)
+    await eventually(lambda: contents(ben, room, "while Ben slept"), 30)
     mark = await ben.mark()
     assert (await ana.add(room, "after"))["ok"] is True
     await ben.wait(
@@ -296,9 +302,13 @@ async def contents(tab, room: str, *wanted: str) -> list[str] | None:
     """The names of the room's objects in their order, once all the wanted ones are among them."""
     if not await tab.page.evaluate("client.socket.connected"):
         return None
-    answer = await tab.request(
-        "request-editor-sync", {"roomId": room}, "receive-full-editor", "editor-sync-error"
-    )
+    try:
+        answer = await tab.request(
+            "request-editor-sync", {"roomId": room}, "receive-full-editor", "editor-sync-error",
+            timeout=4,
+        )
+    except Error:  # asked over a connection that was lost, and the page did not know it yet
+        return None
     if "error" in answer:
         return None
     children = answer["editorData"]["scene"]["object"]["children"]
@@ -368,7 +378,7 @@ async def test_after_kill_9_the_stock_client_is_back_with_every_acknowledged_edi
         numbers = [int(name.split("-")[1]) for name in names if name.startswith(f"{other}-")]
         assert numbers == sorted(numbers), "out of order"
     lasts = ("last of Ana", "last of Ben")
-    orders = [await eventually(lambda: contents(tab, room, *lasts), 10) for tab in tabs]
+    orders = [await eventually(lambda: contents(tab, room, *lasts), 20) for tab in tabs]
     assert orders[0] == orders[1]
     survivor = cluster.others(victim)[0]
     checker = await people.guest(survivor.url, room, "Check", "secreta")

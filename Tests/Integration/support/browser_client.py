@@ -96,7 +96,7 @@ class StockPage(Tab):
         return await self.page.evaluate("client.events.length")
 
     async def wait(
-        self, *names: str, after: int = 0, timeout: float = 10, where: str = "() => true"
+        self, *names: str, after: int = 0, timeout: float = 15, where: str = "() => true"
     ) -> dict:
         return await self.run("wait", names, after, round(timeout * 1000), where)
 
@@ -105,7 +105,7 @@ class StockPage(Tab):
             "([name, ...rest]) => { client.socket.emit(name, ...rest); }", [name, *arguments]
         )
 
-    async def request(self, name: str, payload, *replies: str, timeout: float = 10):
+    async def request(self, name: str, payload, *replies: str, timeout: float = 15):
         """The first argument of the reply event."""
         after = await self.mark()
         await self.emit(name, payload)
@@ -138,7 +138,7 @@ class StockPage(Tab):
         }
         return (await self.run("call", 10_000, "sync-editor-object-update", payload))[0]
 
-    async def sees(self, names: list[str], timeout: float = 10):
+    async def sees(self, names: list[str], timeout: float = 15):
         """The room's members are these, by the last users-list."""
         await self.page.wait_for_function(
             """wanted => {
