@@ -58,7 +58,7 @@ class Work:
         """A newcomer on each instance sees all that was ever acknowledged, and the same, and the
         members are those who were there."""
         await self.assert_all_there()
-        await eventually(lambda: self.host.user_names == ["Guest", "Host", "New0", "New1"], 5)
+        await eventually(lambda: self.host.user_names == ["Guest", "Host", "New0", "New1"], 15)
         assert self.host.host_name == "Host"
 
     async def assert_all_there(self):
@@ -145,9 +145,14 @@ async def test_C57_C38_redis_absent_at_boot_is_served_without_and_linked_when_it
     guest = await people.guest(second.url, room, password="secreta")
     assert node["uuid"] in (await guest.scene(room)).objects
     await host.add(room, "made with Redis")
-    await guest.wait("receive-editor-object-update", timeout=3)
+    await guest.wait("receive-editor-object-update")
     assert host.connected
     cluster.assert_all_alive()
+
+
+async def within_5_seconds(request):
+    async with asyncio.timeout(5):
+        return await request
 
 
 @pytest.mark.bound(90)
@@ -165,21 +170,16 @@ async def test_R35_every_request_is_answered_within_5_seconds_while_redis_is_awa
             cluster.redis.kill()
         start = time.monotonic()
         guest = await people.room_client(one.url)
-        assert (await guest.join(room, "Guest", "secreta", timeout=5))["isHost"] is False
+        assert (await within_5_seconds(guest.join(room, "Guest", "secreta")))["isHost"] is False
         with pytest.raises(Refused) as refusal:
-            await stranger.join(room, password="wrong", timeout=5)
+            await within_5_seconds(stranger.join(room, password="wrong"))
         assert refusal.value.code == "INVALID_PASSWORD"
-        answer = await stranger.request(
-            "create-room",
-            {"roomId": f"{room}-{fault}", "userName": "S", "password": None},
-            replies=("room-created", "room-creation-failed"),
-            timeout=5,
-        )
-        assert answer.name == "room-created"
-        assert (await host.put(room, box(fault), "object-added"))["ok"] is True
-        assert (await guest.snapshot(room))["editorData"]
-        assert room in [item["id"] for item in await guest.rooms()]
-        assert (await guest.leave(room))["success"] is True
+        await within_5_seconds(stranger.create(f"{room}-{fault}", "S"))
+        put = await within_5_seconds(host.put(room, box(fault), "object-added"))
+        assert put["ok"] is True
+        assert (await within_5_seconds(guest.snapshot(room)))["editorData"]
+        assert room in [item["id"] for item in await within_5_seconds(guest.rooms())]
+        assert (await within_5_seconds(guest.leave(room)))["success"] is True
         assert time.monotonic() - start < 20
     assert host.connected and stranger.connected
 
@@ -200,7 +200,7 @@ async def test_P5_an_instance_alone_cut_off_is_not_ready_and_comes_back_to_one_t
             one.launch()
         for one in cluster.instances:
             await one.ready()
-        await eventually(cluster.agree, 10)
+        await eventually(cluster.agree, 20)
         cluster.note_pids()
         work = await Work.start(cluster, people, room)
         cut_at = time.monotonic()

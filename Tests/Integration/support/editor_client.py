@@ -217,7 +217,7 @@ class EditorClient:
     def heard(self, *names: str, after: int = 0) -> list[Event]:
         return [event for event in self.timeline[after:] if event.name in names]
 
-    async def until(self, condition, timeout: float = 5, what: str = ""):
+    async def until(self, condition, timeout: float = 10, what: str = ""):
         end = time.monotonic() + timeout
         while True:
             answer = condition()
@@ -231,7 +231,7 @@ class EditorClient:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), min(left, 0.1))
 
-    async def until_event(self, names: tuple, after: int = 0, timeout: float = 5) -> Event:
+    async def until_event(self, names: tuple, after: int = 0, timeout: float = 10) -> Event:
         return await self.until(
             lambda: next(iter(self.heard(*names, after=after)), None), timeout, str(names)
         )

@@ -22,7 +22,7 @@ class Response:
         return json.loads(self.body)
 
 
-def request_now(method: str, url: str, *, headers=None, body=None, timeout=5.0) -> Response:
+def request_now(method: str, url: str, *, headers=None, body=None, timeout=10.0) -> Response:
     """One request and its whole answer. Raises OSError or HTTPException when there is none."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
@@ -53,7 +53,7 @@ async def get_json(url: str, **options):
     return (await get(url, **options)).json()
 
 
-async def status_of(url: str, timeout: float = 2.0) -> int:
+async def status_of(url: str, timeout: float = 5.0) -> int:
     """The status of a GET, 0 when nobody answers."""
     try:
         return (await get(url, timeout=timeout)).status

@@ -136,7 +136,7 @@ class Redis(Process):
         command += ["--appendfsync", "always", "--rdbcompression", "no"]
         command += ["--maxmemory-policy", "noeviction", *self.options]
         self.spawn(command)
-        await eventually(self.answers, 10, what=f"{self.name} answers")
+        await eventually(self.answers, 20, what=f"{self.name} answers")
 
     def answers(self) -> bool:
         try:
@@ -149,7 +149,7 @@ class Redis(Process):
         wire = f"*{len(parts)}\r\n" + "".join(
             f"${len(part.encode())}\r\n{part}\r\n" for part in parts
         )
-        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
             connection.sendall(wire.encode())
             answer = connection.makefile("rb").readline().rstrip(b"\r\n")
         if not answer:
@@ -201,14 +201,14 @@ class Instance(Process):
         """Starts the process and does not wait for it."""
         self.spawn([tandem_binary(), "serve"], env=self.environment(**more))
 
-    async def start(self, timeout: float = 15, **more):
+    async def start(self, timeout: float = 30, **more):
         self.launch(**more)
         await self.ready(timeout)
 
-    async def ready(self, timeout: float = 15):
+    async def ready(self, timeout: float = 30):
         await self._answers("/api/ready", timeout)
 
-    async def serving(self, timeout: float = 15):
+    async def serving(self, timeout: float = 30):
         """Alive, ready or not."""
         await self._answers("/api/health", timeout)
 
@@ -267,7 +267,7 @@ class Nginx(Process):
             "--env-file",
             "/dev/null",
         ]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, f"render-nginx.sh: {done.stdout}{done.stderr}"
         (self.folder / "www").mkdir(exist_ok=True)
         program = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -277,7 +277,7 @@ class Nginx(Process):
             assert self.running, f"nginx ended with {self.exit_code}:\n{self.log_text()}"
             return await http.status_of(self.url + "/nginx_status") == 200
 
-        await eventually(answers, 10, what="nginx answers")
+        await eventually(answers, 20, what="nginx answers")
 
 
 class Cluster:
@@ -319,7 +319,7 @@ class Cluster:
         if self.nginx:
             await self.nginx.start()
         if self.redis and redis and len(self.instances) > 1:
-            await eventually(self.agree, 10, what="every instance knows every other")
+            await eventually(self.agree, 20, what="every instance knows every other")
         self.note_pids()
         return self
 
@@ -390,7 +390,7 @@ class Cluster:
         return ends
 
 
-def run_tandem(*arguments: str, env: dict | None = None, timeout: float = 20):
+def run_tandem(*arguments: str, env: dict | None = None, timeout: float = 60):
     """One run of the executable to its end."""
     clean = {
         key: os.environ[key] for key in ("PATH", "HOME", "LD_LIBRARY_PATH") if key in os.environ

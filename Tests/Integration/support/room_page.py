@@ -29,7 +29,7 @@ def page_environment() -> dict:
 def build_for_nginx(folder: Path):
     """What `scripts/deploy-ha.sh` does for nginx."""
     command = ["bash", ROOT / "scripts" / "build-for-nginx.sh", "--out", folder]
-    subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=30)
+    subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=60)
 
 
 async def start_site(cluster: Cluster) -> Cluster:

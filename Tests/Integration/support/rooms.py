@@ -69,7 +69,7 @@ class RoomClient(WireSocket):
             raise Refused(event)
         return event.arg
 
-    async def snapshot(self, room: str, timeout: float = 5) -> dict:
+    async def snapshot(self, room: str, timeout: float = 10) -> dict:
         """The answer to `request-editor-sync`, whole."""
         event = await self.request(
             "request-editor-sync", {"roomId": room}, replies=SNAPSHOT_REPLIES, timeout=timeout
@@ -83,11 +83,11 @@ class RoomClient(WireSocket):
 
     # --- edits, with the ack callback; the answer is {ok, version} or {ok, error} --------------
 
-    async def edit(self, event: str, room: str, payload: dict, timeout: float = 5) -> dict:
+    async def edit(self, event: str, room: str, payload: dict, timeout: float = 10) -> dict:
         return await self.emit_with_ack(event, {"roomId": room} | payload, timeout=timeout)
 
     async def put(
-        self, room: str, node: dict, change_type: str = "general", timeout: float = 5
+        self, room: str, node: dict, change_type: str = "general", timeout: float = 10
     ) -> dict:
         payload = {
             "objectData": object_data(node),
@@ -103,7 +103,7 @@ class RoomClient(WireSocket):
         assert answer.get("ok") is True, answer
         return node
 
-    async def remove(self, room: str, uuid: str, timeout: float = 5) -> dict:
+    async def remove(self, room: str, uuid: str, timeout: float = 10) -> dict:
         payload = {"objectId": uuid, "objectType": "Mesh", "objectName": "Box", "timestamp": 1}
         return await self.edit("sync-editor-object-removal", room, payload, timeout)
 

@@ -277,7 +277,7 @@ class WireSocket:
     async def emit(self, name: str, *args):
         await self.send_text("42" + to_json([name, *args]))
 
-    async def emit_with_ack(self, name: str, *args, timeout: float = 5.0):
+    async def emit_with_ack(self, name: str, *args, timeout: float = 10.0):
         """The first argument of the ack callback."""
         answer = await asyncio.wait_for(await self.start_ack(name, *args), timeout)
         return answer[0] if answer else None
@@ -304,7 +304,7 @@ class WireSocket:
         found = self.named(name)
         return found[-1].arg if found else None
 
-    async def wait(self, *names: str, where=None, after: int = 0, timeout: float = 5.0) -> Event:
+    async def wait(self, *names: str, where=None, after: int = 0, timeout: float = 10.0) -> Event:
         """The first event of these names, already received or to come, that `where` accepts."""
 
         def found():
@@ -318,14 +318,14 @@ class WireSocket:
         return await self._until(found, timeout, names)
 
     async def request(
-        self, name: str, *args, replies: tuple, timeout: float = 5.0, where=None
+        self, name: str, *args, replies: tuple, timeout: float = 10.0, where=None
     ) -> Event:
         """Sends, and gives the first of the replies that comes after."""
         after = self.mark()
         await self.emit(name, *args)
         return await self.wait(*replies, after=after, timeout=timeout, where=where)
 
-    async def wait_closed(self, timeout: float = 5.0) -> str:
+    async def wait_closed(self, timeout: float = 10.0) -> str:
         return await self._until(lambda: self.close_reason, timeout, "the close")
 
     async def silence(self, *names: str, after: int, seconds: float = 0.5):
