@@ -3,7 +3,6 @@
 import os
 import pathlib
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -12,6 +11,8 @@ import time
 import pytest
 import requests
 
+from support.ports import free_port
+
 pytest_plugins = ["known_failures"]
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,14 +20,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 INSTANCES = ("server-1", "server-2")
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def living(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def until(condition, seconds=10.0, what="the condition"):
@@ -45,7 +44,7 @@ class Deployment:
 
     def __init__(self, folder, **settings):
         self.state = folder / "state"
-        one, two, self.nginx_port, self.redis_port = free_ports(4)
+        one, two, self.nginx_port, self.redis_port = (free_port() for _ in range(4))
         self.ports = dict(zip(INSTANCES, (one, two)))
         program = folder / "tandem"
         program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "stand_in.py"} "$@"\n')
@@ -60,7 +59,7 @@ class Deployment:
             "CLUSTER_NODES": nodes,
             "NGINX_PORT": str(self.nginx_port),
             "REDIS_PORT": str(self.redis_port),
-            "START_TIMEOUT": "20",
+            "START_TIMEOUT": "40",
             "STOP_TIMEOUT": "5",
             **settings,
         }
@@ -88,6 +87,14 @@ class Deployment:
         """The process of a service, or with kind="supervisor" the one that watches it."""
         return int((self.state / "run" / f"{service}.{kind}").read_text().split()[0])
 
+    def returned(self, service, before):
+        """Whether a service runs anew and is well."""
+        try:
+            pid = self.pid(service)
+        except (FileNotFoundError, IndexError):
+            return False
+        return pid != before and self.rows()[service][2] in ("up", "ready")
+
     def rows(self):
         """The table of `status`: {service: (pid, port, health, detail)}."""
         lines = self.run("status", check=False).stdout.splitlines()
@@ -101,7 +108,7 @@ class Deployment:
     def settle(self):
         """Both instances ready, and nginx has forgotten failures (fail_timeout=3s)."""
         for name in INSTANCES:
-            until(lambda: self.ready(name), 10, f"{name} ready")
+            until(lambda: self.ready(name), 20, f"{name} ready")
         time.sleep(3.2)
 
     def ready(self, name):

@@ -13,7 +13,7 @@ import pytest
 import requests
 import socketio
 
-from conftest import INSTANCES, Deployment, until
+from conftest import INSTANCES, Deployment, living, until
 
 OTHER = dict(zip(INSTANCES, reversed(INSTANCES)))
 
@@ -46,7 +46,7 @@ def handshake(running, query="", **options):
                 await socket.receive_str()
                 await socket.send_str("40")
                 while True:
-                    text = await socket.receive_str(timeout=5)
+                    text = await socket.receive_str(timeout=10)
                     if text.startswith('42["instance"'):
                         return text.split('"')[3]
 
@@ -68,12 +68,12 @@ def frozen(running, *names):
 @contextlib.contextmanager
 def unready(running, *names):
     for name in names:
-        requests.get(f"{running.instance_url(name)}/set-ready/no", timeout=5)
+        requests.get(f"{running.instance_url(name)}/set-ready/no", timeout=10)
     try:
         yield
     finally:
         for name in names:
-            requests.get(f"{running.instance_url(name)}/set-ready/yes", timeout=5)
+            requests.get(f"{running.instance_url(name)}/set-ready/yes", timeout=10)
         running.settle()
 
 
@@ -114,8 +114,8 @@ def test_websockets_without_a_room_are_spread(running):
 def test_a_stock_client_stays_on_one_instance(running, query, transports):
     with client(running, query, transports=transports) as one:
         wanted = "polling" if transports == ["polling"] else "websocket"
-        until(lambda: one.client.transport() == wanted, 5, f"transport {wanted}")
-        answers = [one.call("echo", n, timeout=5) for n in range(20)]
+        until(lambda: one.client.transport() == wanted, 10, f"transport {wanted}")
+        answers = [one.call("echo", n, timeout=10) for n in range(20)]
     assert [data for _, data in answers] == list(range(20))
     assert len({instance for instance, _ in answers}) == 1
 
@@ -150,13 +150,13 @@ def tagged(tmp_path_factory):
 @pytest.mark.parametrize("query", ["", "roomId=room1", "roomId=room2"])
 def test_a_session_id_that_names_its_instance_is_followed_whatever_happens(tagged, query):
     with client(tagged, query, transports=["polling"]) as one:
-        home, _ = one.call("echo", 0, timeout=5)
+        home, _ = one.call("echo", 0, timeout=10)
         with unready(tagged, home):
             for n in range(10):
-                assert one.call("echo", n, timeout=5) == [home, n]
+                assert one.call("echo", n, timeout=10) == [home, n]
         with frozen(tagged, OTHER[home]):
             for n in range(10):
-                assert one.call("echo", n, timeout=5) == [home, n]
+                assert one.call("echo", n, timeout=10) == [home, n]
 
 
 def test_a_room_of_a_killed_instance_is_served_at_once_and_the_instance_returns(running):
@@ -186,19 +186,19 @@ def test_a_frozen_instance_costs_a_handshake_less_than_four_seconds(running):
 def test_health_of_one_instance_is_its_own(running):
     for name in INSTANCES:
         for _ in range(4):
-            answer = requests.get(f"{running.url}/health/{name}", timeout=5)
+            answer = requests.get(f"{running.url}/health/{name}", timeout=10)
             assert answer.json()["instance"] == name
             assert answer.json()["path"] == f"/health/{name}"
     with frozen(running, "server-1"):
-        assert requests.get(f"{running.url}/health/server-1", timeout=5).status_code == 504
-        assert requests.get(f"{running.url}/health/server-2", timeout=5).status_code == 200
-    unknown = requests.get(f"{running.url}/health/server-9", timeout=5)
+        assert requests.get(f"{running.url}/health/server-1", timeout=10).status_code == 504
+        assert requests.get(f"{running.url}/health/server-2", timeout=10).status_code == 200
+    unknown = requests.get(f"{running.url}/health/server-9", timeout=10)
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
 @pytest.mark.known_failure("C51")
 def test_health_fails_when_no_instance_answers(running):
-    assert requests.get(f"{running.url}/health", timeout=5).status_code == 200
+    assert requests.get(f"{running.url}/health", timeout=10).status_code == 200
     with frozen(running, *INSTANCES):
         for path in ["/health", "/api/health"]:
             answer = requests.get(running.url + path, timeout=10)
@@ -211,15 +211,18 @@ def test_socket_io_says_503_in_json_when_every_instance_is_gone(running):
     for pid in supervisors:
         os.kill(pid, signal.SIGSTOP)
     try:
-        for name in INSTANCES:
-            os.kill(running.pid(name), signal.SIGKILL)
+        pids = [running.pid(name) for name in INSTANCES]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            until(lambda: not living(pid), 10, "the end of an instance")
         for query in ["", "&roomId=room1"]:
             url = f"{running.url}/socket.io/?EIO=4&transport=polling{query}"
-            answer = requests.get(url, timeout=2)
+            answer = requests.get(url, timeout=10)
             assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
             assert answer.headers["Retry-After"] == "2"
-        assert requests.get(f"{running.url}/health/server-1", timeout=2).status_code == 503
-        assert requests.get(f"{running.url}/", timeout=2).status_code == 200
+        assert requests.get(f"{running.url}/health/server-1", timeout=10).status_code == 503
+        assert requests.get(f"{running.url}/", timeout=10).status_code == 200
     finally:
         for pid in supervisors:
             os.kill(pid, signal.SIGCONT)
@@ -268,7 +271,7 @@ def test_more_than_an_office_is_told_to_wait(running):
 
 def test_what_a_client_says_of_its_address_is_not_passed_on(running):
     said = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "X-Real-IP": "203.0.113.9"}
-    heard = requests.get(f"{running.url}/api/instance", headers=said, timeout=5).json()["headers"]
+    heard = requests.get(f"{running.url}/api/instance", headers=said, timeout=10).json()["headers"]
     assert heard["X-Forwarded-For"] == "127.0.0.1"
     assert heard["X-Real-IP"] == "127.0.0.1"
     assert heard["X-Forwarded-Proto"] == "http"
@@ -276,7 +279,7 @@ def test_what_a_client_says_of_its_address_is_not_passed_on(running):
 
 
 def test_a_polling_post_of_16_mib_passes_and_a_larger_one_is_refused_in_json(running):
-    opened = requests.get(f"{running.url}/socket.io/?EIO=4&transport=polling", timeout=5)
+    opened = requests.get(f"{running.url}/socket.io/?EIO=4&transport=polling", timeout=10)
     sid = opened.text.split('"sid":"')[1].split('"')[0]
     url = f"{running.url}/socket.io/?EIO=4&transport=polling&sid={sid}"
     assert requests.post(url, data=b"4" * 16_777_216, timeout=30).status_code != 413
@@ -285,12 +288,12 @@ def test_a_polling_post_of_16_mib_passes_and_a_larger_one_is_refused_in_json(run
 
 
 def test_pages_are_fresh_and_assets_are_kept_for_ever(running):
-    page = requests.get(f"{running.url}/", timeout=5)
+    page = requests.get(f"{running.url}/", timeout=10)
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-cache"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     script = page.text.split('script type="module" src="')[1].split('"')[0]
-    asset = requests.get(running.url + script, timeout=5)
+    asset = requests.get(running.url + script, timeout=10)
     assert asset.status_code == 200
     assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert asset.headers["Content-Encoding"] == "gzip"
@@ -298,17 +301,17 @@ def test_pages_are_fresh_and_assets_are_kept_for_ever(running):
 
 
 def test_people_get_html_and_programs_get_json_for_an_unknown_path(running):
-    page = requests.get(f"{running.url}/nowhere", timeout=5)
+    page = requests.get(f"{running.url}/nowhere", timeout=10)
     assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert "no page here" in page.text
-    assert requests.get(f"{running.url}/assets/none.js", timeout=5).status_code == 404
-    assert requests.get(f"{running.url}/_errors/503.html", timeout=5).status_code == 404
+    assert requests.get(f"{running.url}/assets/none.js", timeout=10).status_code == 404
+    assert requests.get(f"{running.url}/_errors/503.html", timeout=10).status_code == 404
 
 
 def test_status_and_metrics_answer_private_addresses(running):
-    status = requests.get(f"{running.url}/nginx_status", timeout=5)
+    status = requests.get(f"{running.url}/nginx_status", timeout=10)
     assert status.status_code == 200 and "Active connections" in status.text
     for name in INSTANCES:
-        metrics = requests.get(f"{running.url}/metrics/{name}", timeout=5).json()
+        metrics = requests.get(f"{running.url}/metrics/{name}", timeout=10).json()
         assert (metrics["instance"], metrics["path"]) == (name, "/metrics")
-    assert requests.get(f"{running.url}/metrics", timeout=5).status_code == 404
+    assert requests.get(f"{running.url}/metrics", timeout=10).status_code == 404
