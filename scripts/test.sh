@@ -106,10 +106,9 @@ program() {
     [[ -x $TANDEM_BIN ]]
 }
 
+# All of these folders' files, some at once: SUITE=FOLDER…
 python_tests() {
-    local folder=$1 name=$2
-    program && (cd "$folder" && "$TANDEM_PYTHON" -m pytest -q -p no:cacheprovider \
-        --durations=5 --junitxml="$REPORTS/$name.xml" .)
+    program && "$TANDEM_PYTHON" Tests/side_by_side.py --reports "$REPORTS" "$@"
 }
 
 # The line that says how many of the known failures this run has shown not to happen.
@@ -136,11 +135,12 @@ run_step "Build" build
 stop_if_failed "the build failed"
 if [[ -n $unit ]]; then
     run_step "Documentation of the library" "$ROOT/scripts/docs.sh"
-    count_step "Unit tests" unit unit_tests
+    count_step "Unit tests" unit logged "$REPORTS/unit.log" unit_tests
 fi
-[[ -z $integration ]] ||
-    count_step "Integration tests" integration python_tests Tests/Integration integration
-[[ -z $deployment ]] ||
-    count_step "Deployment tests" deployment python_tests Tests/Deployment deployment
+suites=()
+[[ -z $integration ]] || suites+=(integration=Tests/Integration)
+[[ -z $deployment ]] || suites+=(deployment=Tests/Deployment)
+[[ ${#suites[@]} == 0 ]] ||
+    count_step "Tests with real processes" "${suites[*]%%=*}" python_tests "${suites[@]}"
 [[ -z $integration ]] || run_step "Known failures" known_failures
 finish

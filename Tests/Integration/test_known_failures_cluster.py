@@ -181,6 +181,7 @@ class OfficeWorker:
         await self.browser.close()
 
 
+@pytest.mark.alone
 @pytest.mark.bound(120)
 @pytest.mark.known_failure("C53")
 async def test_C53_200_people_behind_one_address_are_back_10_seconds_after_their_instance_died(

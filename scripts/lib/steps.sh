@@ -9,7 +9,7 @@ readonly REPORTS STARTED=$SECONDS
 # begin_steps: forgets the reports of the run before.
 begin_steps() {
     mkdir -p "$REPORTS"
-    rm -f "$REPORTS"/*.xml
+    rm -rf "${REPORTS:?}"/*
 }
 
 # run_step TITLE COMMAND…: goes on after a failure, which finish reports.
@@ -25,15 +25,16 @@ run_step() {
     fi
 }
 
-# count_step TITLE NAME COMMAND…: a step whose command writes REPORTS/NAME.xml. Its output goes to
-# REPORTS/NAME.log, and is shown from the first failure on, else its last lines.
+# count_step TITLE "NAME…" COMMAND…: a step whose command writes REPORTS/NAME.xml for each.
 count_step() {
-    local title=$1 name=$2
+    local title=$1 name
+    for name in $2; do SUITES+=("$name"); done
     shift 2
-    run_step "$title" logged "$REPORTS/$name.log" "$@"
-    SUITES+=("$name")
+    run_step "$title" "$@"
 }
 
+# logged FILE COMMAND…: its output goes to FILE, and is shown from the first failure on, else its
+# last lines.
 logged() {
     local log=$1 code=0
     shift
