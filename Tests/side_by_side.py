@@ -4,8 +4,9 @@
     python Tests/side_by_side.py --write REPORT.xml…             Tests/durations.txt, anew
 
 Each file is a pytest of its own, with ports and a temporary folder of its own. The longest begins
-first, by Tests/durations.txt; a file that is not in it counts as the longest. What a test marked
-`alone` measures bears no company: those run at the end, one file after the other.
+first, by Tests/durations.txt; a file that is not in it counts as the longest. Of the files marked
+`browser` one runs at a time: a Chromium is work for a core and more. What a test marked `alone`
+measures bears no company: those run at the end, one file after the other.
 
 TANDEM_TEST_JOBS: how many files at once; TANDEM_TEST_PORTS: the range that they share. The folder
 of reports gets SUITE.xml and SUITE.log. A failure is exit code 1.
@@ -26,6 +27,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 DURATIONS = ROOT / "Tests" / "durations.txt"
 ALONE = "mark.alone"
+BROWSER = "mark.browser"
 # Seconds that pytest has to end its tests and what they started, once it is told to.
 PATIENCE = 30
 NOTHING_COLLECTED = 5
@@ -46,6 +48,7 @@ class Task:
     path: Path
     alone: bool = False
     marks: str = ""
+    browses: bool = False
     process: subprocess.Popen | None = None
     started: float = 0
     seconds: float = 0
@@ -110,8 +113,8 @@ class Run:
         waiting, running, free = list(tasks), [], list(range(jobs))
         try:
             while waiting or running:
-                while waiting and free:
-                    task = waiting.pop(0)
+                while free and (task := next_of(waiting, running)):
+                    waiting.remove(task)
                     running.append(task)
                     self.start(task, free.pop(0))
                 time.sleep(0.05)
@@ -151,6 +154,11 @@ class Run:
             )
 
 
+def next_of(waiting: list[Task], running: list[Task]) -> Task | None:
+    browsing = any(task.browses for task in running)
+    return next((task for task in waiting if not (browsing and task.browses)), None)
+
+
 def parts_of(report: Path, task: Task) -> list[ElementTree.Element]:
     """The test suites of one file's report; an error if it has none."""
     try:
@@ -179,9 +187,10 @@ def tasks_of(suite: str, folder: Path) -> tuple[list[Task], list[Task]]:
     """What may run in company, and what may not."""
     together, alone = [], []
     for path in sorted(folder.glob("test_*.py")):
-        marked = ALONE in path.read_text("utf-8")
-        together.append(Task(suite, path, marks="not alone" if marked else ""))
-        if marked:
+        text = path.read_text("utf-8")
+        marks = "not alone" if ALONE in text else ""
+        together.append(Task(suite, path, marks=marks, browses=BROWSER in text))
+        if marks:
             alone.append(Task(suite, path, alone=True, marks="alone"))
     return together, alone
 
@@ -249,7 +258,9 @@ def main() -> int:
         write_durations(asked.rest)
         return 0
     pairs = [one.split("=", 1) for one in asked.rest]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell has started this in the background, with interrupts ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         return run(asked.reports.resolve(), {suite: ROOT / folder for suite, folder in pairs})
     except KeyboardInterrupt:

@@ -14,6 +14,8 @@ from support.processes import Cluster
 from support.scenes import box, creation_editor, editor
 from support.waiting import eventually
 
+pytestmark = pytest.mark.browser
+
 # What Chromium itself says on the console when the network fails.
 NETWORK = (r"WebSocket connection to .* failed", r"Failed to load resource")
 UNICODE = "Señal ✓ \U0001f9ca עברית \u2028\x01"

@@ -12,7 +12,7 @@ from support.room_page import BROKEN_CONNECTION, RoomPage, page_environment, sta
 from support.scenes import box, object_data
 from support.waiting import eventually
 
-pytestmark = pytest.mark.bound(120)
+pytestmark = [pytest.mark.bound(120), pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")

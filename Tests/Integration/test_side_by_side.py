@@ -22,6 +22,7 @@ def test_{me}_meets_{other}():
         assert time.monotonic() < end, "the other does not run"
         time.sleep(0.05)
 """
+# Named so that this file itself counts for none.
 QUIET = """
 import os, pathlib, pytest
 
@@ -30,16 +31,29 @@ HERE = pathlib.Path(__file__).parent
 def test_in_company():
     (HERE / "ports").write_text(os.environ["TANDEM_TEST_PORTS"])
 
-@pytest.mark.alone
+@pytest.mark.{alone}
 def test_alone():
     assert all((HERE / name).exists() for name in ("one", "two", "ports")), "not at the end"
+"""
+
+
+BROWSES = """
+import pathlib, pytest, time
+
+pytestmark = pytest.mark.{browser}
+
+def test_nobody_else_browses():
+    here = pathlib.Path(__file__).parent / "browsing"
+    here.touch(exist_ok=False)
+    time.sleep(0.5)
+    here.unlink()
 """
 
 
 def begin(tmp_path, files: dict[str, str]) -> subprocess.Popen:
     folder = tmp_path / "tests"
     folder.mkdir(exist_ok=True)
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    alone: by itself\n")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    alone: a\n    browser: b\n")
     for name, text in files.items():
         (folder / f"test_{name}.py").write_text(text)
     env = os.environ | {
@@ -64,7 +78,7 @@ def counts(tmp_path) -> dict[str, int]:
 def test_files_run_at_once_with_their_own_ports_and_what_needs_quiet_at_the_end(tmp_path):
     both = {"one": OVERLAP.format(me="one", other="two")}
     both["two"] = OVERLAP.format(me="two", other="one")
-    run = begin(tmp_path, both | {"quiet": QUIET})
+    run = begin(tmp_path, both | {"quiet": QUIET.format(alone="alone")})
     said, _ = run.communicate(timeout=50)
     assert run.returncode == 0, said
     assert counts(tmp_path) == {"tests": 4, "failures": 0, "errors": 0, "skipped": 0}
@@ -86,6 +100,13 @@ def test_a_failure_and_a_file_that_ends_without_a_report_fail_the_run(tmp_path):
     for name in ("gone", "empty"):
         assert f"✗ made: test_{name}.py, exit code" in said, said
     assert list(tmp_path.glob("tandem-tests-*/made-test_bad/test_bad0/kept")), "for a look at it"
+
+
+def test_of_the_files_that_browse_one_runs_at_a_time(tmp_path):
+    browses = BROWSES.format(browser="browser")
+    run = begin(tmp_path, {"first": browses, "second": browses})
+    said, _ = run.communicate(timeout=50)
+    assert run.returncode == 0, said
 
 
 async def test_an_interrupted_run_ends_its_tests_and_their_processes(tmp_path):
