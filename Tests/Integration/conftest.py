@@ -17,7 +17,7 @@ from support.stock import StockClient
 
 pytest_plugins = ["known_failures"]
 
-DEFAULT_BOUND = 60
+DEFAULT_BOUND = 120
 
 
 class People:
