@@ -43,12 +43,15 @@ class Process:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / f"{name}.log"
         self.child: subprocess.Popen | None = None
+        # Words before the command, of programs that become it: `nsenter …`, `env LD_PRELOAD=…`.
+        self.wrapper: tuple = ()
         self._parent_death_signal = parent_death_signal
         self._frozen = False
 
     def spawn(self, command: list, env: dict | None = None, cwd: Path | None = None):
         assert not self.running, f"{self.name} runs already"
         self._frozen = False
+        command = [*self.wrapper, *command]
         if shutil.which("setpriv"):
             command = ["setpriv", "--pdeathsig", self._parent_death_signal, "--", *command]
         with open(self.log, "ab") as log:
@@ -169,16 +172,17 @@ class Instance(Process):
     def __init__(self, cluster: "Cluster", name: str, folder: Path, env: dict | None = None):
         super().__init__(name, folder)
         self.cluster = cluster
+        self.host = "127.0.0.1"
         self.port = free_port()
         self.extra_env = dict(env or {})
 
     @property
     def upstream(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.upstream}"
 
     def environment(self, **more) -> dict:
         env = {
@@ -188,7 +192,7 @@ class Instance(Process):
         }
         env |= {
             "PORT": str(self.port),
-            "HOST": "127.0.0.1",
+            "HOST": self.host,
             "INSTANCE_ID": self.name,
             "PUBLIC_URL": self.url,
             "CORS_ORIGINS": "http://localhost:5173,https://*.example.org",

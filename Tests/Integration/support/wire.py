@@ -69,6 +69,7 @@ class WireSocket:
         headers: dict | None = None,
         auth=None,
         answers_pings: bool = True,
+        patience: float | None = None,
     ):
         self.url = url
         self.browser = browser or new_browser()
@@ -77,9 +78,11 @@ class WireSocket:
         self.headers = headers or {}
         self.auth = auth
         self.answers_pings = answers_pings
+        self.patience = patience  # seconds without a ping, in place of the server's word
 
         self.open_packet: dict = {}
         self.sid: str | None = None
+        self.pid: str | None = None  # of a session that can be recovered
         self.events: list[Event] = []
         self.close_reason: str | None = None
         self.close_code: int | None = None
@@ -136,7 +139,8 @@ class WireSocket:
             if packet == "2":
                 await self._socket.send_str("3")
             elif packet.startswith("40"):
-                self.sid = json.loads(packet[2:])["sid"]
+                answer = json.loads(packet[2:])
+                self.sid, self.pid = answer["sid"], answer.get("pid")
                 break
             elif packet.startswith("44"):
                 error = json.loads(packet[2:])
@@ -196,7 +200,8 @@ class WireSocket:
 
     async def _read(self):
         reason = "transport close"
-        patience = (self.open_packet["pingInterval"] + self.open_packet["pingTimeout"]) / 1000
+        told = (self.open_packet["pingInterval"] + self.open_packet["pingTimeout"]) / 1000
+        patience = self.patience or told
         last_ping = time.monotonic()
         while self.close_reason is None:
             try:

@@ -1,0 +1,1 @@
+"""What all experiments share: processes, crowds, faults, the table."""

@@ -1,0 +1,34 @@
+"""The promises and who puts them to the test."""
+
+import importlib
+import pkgutil
+import traceback
+
+import promises
+
+from .result import Result
+from .size import Size
+
+
+def _find() -> dict:
+    found = {}
+    for module in pkgutil.iter_modules(promises.__path__):
+        loaded = importlib.import_module(f"promises.{module.name}")
+        if hasattr(loaded, "run"):
+            found[f"P{int(module.name[1:3])}"] = loaded
+    return found
+
+
+PROMISES = _find()
+
+
+async def run_promise(name: str, size: Size, repeat: int | None = None) -> list[Result]:
+    """The rows of one promise. An experiment that fails to begin is a broken promise too."""
+    module = PROMISES[name]
+    repeat = repeat or (module.REPEATS if size.is_full else 1)
+    try:
+        return await module.run(size, repeat)
+    except Exception as problem:
+        result = Result(name, "the experiment itself", "", 0)
+        result.broken(f"{type(problem).__name__}: {problem}", traceback.format_exc())
+        return [result]

@@ -1,0 +1,1 @@
+"""One module a promise of docs/FAILURES.md, each with `run(size, repeat)`."""
