@@ -133,6 +133,7 @@ async def cut_once(stage: Stage, size: Size, network, directions: dict, cut: Res
         healed_at = time.monotonic()
         network.heal()
         await eventually(stage.is_well, 40, what="healthy everywhere")
+        well_after = time.monotonic() - healed_at
     finally:
         network.heal()
         await meeting.stop_traffic()
@@ -143,8 +144,9 @@ async def cut_once(stage: Stage, size: Size, network, directions: dict, cut: Res
                 again = await stage.people.room_client(lone.url, browser=client.browser)
                 await again.join(room.id, name, room.password)
                 room.clients[name] = again
-    meeting_problems = await meeting.converged(healed_at)
-    healed.measured(meeting_problems)
+    healed.measured(await meeting.converged(healed_at))
+    say(f"P5 healthy after {well_after:.2f} s, one truth after {healed.samples[-1]:.2f} s, "
+        f"longest answer {meeting.longest_answer():.2f} s")  # fmt: skip
     assert meeting.acknowledged > 10, "nothing was acknowledged: nothing is proved"
     meeting.assert_undisturbed(lone)
     await asyncio.gather(*(client.close() for client in meeting.clients))
