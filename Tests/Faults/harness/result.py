@@ -5,6 +5,8 @@ import statistics
 import traceback
 from dataclasses import dataclass, field
 
+from .stage import Stage
+
 
 @dataclass
 class Result:
@@ -37,6 +39,7 @@ class Result:
     def broken(self, problem: str, details: str = ""):
         text = f"repeat {self.repeats}: {problem}"
         self.problems.append(text[:1_000])
+        Stage.keeps_logs = True
         if details:
             self.details.append(details)
 
