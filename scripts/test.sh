@@ -4,11 +4,11 @@
 #
 # Usage: scripts/test.sh [options]
 #   --unit          lint, build and unit tests
-#   --integration   build, and the tests with real processes and clients
+#   --integration   build, and the tests with real processes, clients and faults
 #   --fast          all but the deployment tests
 #   --help
 #
-# It installs Debian packages (nginx, Redis, libraries, shellcheck, Chromium) and, into .venv-test,
+# It installs Debian packages (nginx, Redis, libraries, shellcheck, Chromium, libfaketime, nftables) and, into .venv-test,
 # the stock Socket.IO clients and Playwright from PyPI; scripts/fetch-client.sh fetches the browser's
 # client. TANDEM_BIN=FILE tests that program instead of the debug build.
 # The last lines say how many tests there were; a failure or a skipped test is exit code 1.
@@ -19,6 +19,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$ROOT/scripts/lib/python.sh"
 # shellcheck source=lib/steps.sh
 source "$ROOT/scripts/lib/steps.sh"
+# shellcheck source=lib/fault-tools.sh
+source "$ROOT/scripts/lib/fault-tools.sh"
 
 unit=yes integration=yes deployment=yes
 while [[ $# -gt 0 ]]; do
@@ -124,6 +126,7 @@ run_step "Tools" install_tools
 run_step "Python clients" install_python
 [[ -z $integration ]] || run_step "Old Python clients" install_old_clients
 [[ -z $integration ]] || run_step "Browser" install_browser
+[[ -z $integration ]] || run_step "Tools of the fault tests" install_fault_tools
 if [[ -n $unit ]]; then
     run_step "Lint: Swift" lint_swift
     run_step "Lint: scripts" lint_shell
@@ -142,5 +145,6 @@ suites=()
 [[ -z $deployment ]] || suites+=(deployment=Tests/Deployment)
 [[ ${#suites[@]} == 0 ]] ||
     count_step "Tests with real processes" "${suites[*]%%=*}" python_tests "${suites[@]}"
+[[ -z $integration ]] || count_step "Fault tests" faults python_tests faults=Tests/Faults
 [[ -z $integration ]] || run_step "Known failures" known_failures
 finish

@@ -9,42 +9,70 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "Integration")]
 
-from harness import table  # noqa: E402
+from harness import lanes, table  # noqa: E402
 from harness.catalogue import PROMISES, run_promise  # noqa: E402
-from harness.size import FULL, SMALL  # noqa: E402
+from harness.result import Result  # noqa: E402
+from harness.size import FULL, SMALL, Size  # noqa: E402
+
+SMALL_JOBS = 3
 
 
-def main(arguments: list[str]) -> int:
-    options = argparse.ArgumentParser(prog="scripts/chaos.sh")
-    options.add_argument("promises", nargs="*", default=["all"])
-    options.add_argument("--repeat", type=int)
-    options.add_argument("--users", type=int)
-    options.add_argument("--rooms", type=int)
-    options.add_argument("--small", action="store_true")
-    options.add_argument("--write", action="store_true")
-    chosen = options.parse_args(arguments)
-    wanted = list(PROMISES) if "all" in chosen.promises else chosen.promises
-    unknown = [one for one in wanted if one not in PROMISES]
-    if unknown or (chosen.repeat is not None and chosen.repeat < 1):
-        options.error(f"unknown promise {unknown}" if unknown else "--repeat needs a number from 1")
+def options(arguments: list[str]) -> tuple[argparse.Namespace, list[str], Size]:
+    parser = argparse.ArgumentParser(prog="scripts/chaos.sh")
+    parser.add_argument("promises", nargs="*", default=["all"])
+    parser.add_argument("--repeat", type=int)
+    parser.add_argument("--users", type=int)
+    parser.add_argument("--rooms", type=int)
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--save", type=Path, help="one promise, its rows as JSON")
+    chosen = parser.parse_args(arguments)
+    wanted = [one for one in PROMISES if "all" in chosen.promises or one in chosen.promises]
+    unknown = set(chosen.promises) - set(PROMISES) - {"all"}
+    if unknown:
+        parser.error(f"no such promise: {' '.join(sorted(unknown))}")
+    for name in ("repeat", "jobs"):
+        if (getattr(chosen, name) or 1) < 1:
+            parser.error(f"--{name} needs a number from 1")
     try:
         size = (SMALL if chosen.small else FULL).of(chosen.users, chosen.rooms)
     except ValueError as problem:
-        options.error(str(problem))
+        parser.error(str(problem))
+    return chosen, wanted, size
 
+
+def report(promise: str, results: list[Result], started: float):
+    about = PROMISES[promise].__doc__.split(":", 1)[1].strip()
+    print(f"{promise}: {about} ({time.monotonic() - started:.0f} s)")
+    for result in results:
+        print(f"    {table.line(result)}")
+        for why in result.why:
+            print(f"    BROKEN: {why}")
+        for details in result.details[:1]:
+            print(details, file=sys.stderr)
+    sys.stdout.flush()
+
+
+def main(arguments: list[str]) -> int:
+    chosen, wanted, size = options(arguments)
+    started = time.monotonic()
+    if chosen.save:
+        (promise,) = wanted
+        lanes.save(asyncio.run(run_promise(promise, size, chosen.repeat)), chosen.save)
+        return 0
+    jobs = chosen.jobs or (SMALL_JOBS if chosen.small else 1)
+    passed = [f"--{name}={getattr(chosen, name)}" for name in ("repeat", "users", "rooms")
+              if getattr(chosen, name)] + ["--small"] * chosen.small  # fmt: skip
+    running = lanes.Lanes(wanted, passed, jobs, None)
     results = []
-    for promise in wanted:
-        started = time.monotonic()
-        print(f"{promise}: {PROMISES[promise].__doc__.split(':', 1)[1].strip()}", flush=True)
-        found = asyncio.run(run_promise(promise, size, chosen.repeat))
-        results += found
-        for result in found:
-            print(f"      {table.line(result)}", flush=True)
-            for why in result.why:
-                print(f"      BROKEN: {why}", flush=True)
-            for details in result.details[:1]:
-                print(details, file=sys.stderr)
-        print(f"      {time.monotonic() - started:.0f} s", flush=True)
+    try:
+        for promise in wanted:
+            found = running.results(promise)
+            report(promise, found, started)
+            results += found
+    finally:
+        running.stop()
     print()
     print(table.plain(results))
     if chosen.write:

@@ -29,6 +29,11 @@ async def run_promise(name: str, size: Size, repeat: int | None = None) -> list[
     try:
         return await module.run(size, repeat)
     except Exception as problem:
-        result = Result(name, "the experiment itself", "", 0)
-        result.broken(f"{type(problem).__name__}: {problem}", traceback.format_exc())
-        return [result]
+        return [failed(name, f"{type(problem).__name__}: {problem}", traceback.format_exc())]
+
+
+def failed(name: str, problem: str, details: str = "") -> Result:
+    """The row of an experiment that came to no end."""
+    result = Result(name, "the experiment itself", "", 0)
+    result.broken(problem, details)
+    return result

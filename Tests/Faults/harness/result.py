@@ -22,6 +22,7 @@ class Result:
     problems: list[str] = field(default_factory=list)
     repeats: int = 0
     means: str = ""  # how the fault was made, where there is more than one way
+    details: list[str] = field(default_factory=list)  # for whoever looks for the reason
 
     @contextlib.contextmanager
     def attempt(self):
@@ -42,10 +43,6 @@ class Result:
         Stage.keeps_logs = True
         if details:
             self.details.append(details)
-
-    @property
-    def details(self) -> list[str]:
-        return self.__dict__.setdefault("_details", [])
 
     def measured(self, *samples: float):
         self.samples += samples

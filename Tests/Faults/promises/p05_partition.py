@@ -17,9 +17,10 @@ REPEATS = 5
 NOT_READY = 5.0
 ONE_TRUTH = 10.0
 HELD = 2.0  # seconds between "not ready" and the healing
+REQUESTS = "its requests to Redis vanish"
 FAULTS = {
     "nothing passes between it and Redis": {},
-    "its requests to Redis vanish": {"replies": False},
+    REQUESTS: {"replies": False},
     "replies of Redis to it vanish": {"requests": False},
 }
 
@@ -88,6 +89,8 @@ async def run(size: Size, repeat: int) -> list[Result]:
         await eventually(stage.cluster.agree, 20, what="every instance knows every other")
         stage.cluster.note_pids()
         for fault, directions in FAULTS.items():
+            if fault == REQUESTS and not size.is_full:
+                continue  # at small size the two that differ most
             cut = Result(
                 "P5",
                 f"one instance alone: {fault}; until it is not ready",

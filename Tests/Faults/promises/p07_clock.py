@@ -30,11 +30,12 @@ async def run(size: Size, repeat: int) -> list[Result]:
         }
         await stage.cluster.start()
         meeting = await Meeting.open(stage, size)
-        for whose, clock in clocks.items():
-            for seconds in (HOUR, -HOUR):
+        # Back again is a jump too: at small size each clock makes both, and begins with another.
+        for place, (whose, clock) in enumerate(clocks.items()):
+            for seconds in (HOUR, -HOUR) if size.is_full else [(HOUR, -HOUR)[place]]:
                 result = Result(
                     "P7",
-                    f"the clock of {whose} jumps by {seconds // HOUR:+d} h under traffic; longest "
+                    f"the clock of {whose} jumps by {seconds // HOUR:+d} h under traffic, and back; longest "
                     "wait for an answer; nobody dropped, nothing deleted, no version lower",
                     "test_P7_a_jump_of_the_clock_drops_nobody",
                     BOUND,
@@ -66,7 +67,6 @@ async def jump_once(stage, meeting, clock, whose, seconds, result, size):
             await newcomer.close()
         finally:
             clock.jump(0)
-        # And back, which is a jump as well.
         await asyncio.sleep(2)
     finally:
         await meeting.stop_traffic()

@@ -106,7 +106,7 @@ async def redirect_once(stage: Stage, hops: Result, dead: Result):
     killed_at = time.monotonic()
     victim.kill()
     last = 0.0
-    while time.monotonic() - killed_at < KNOWN_DEAD + 3:
+    while time.monotonic() - killed_at < KNOWN_DEAD + 1:
         for one in living:
             for room in rooms:
                 steps = await follow(one, room, {other.url for other in stage.instances})
