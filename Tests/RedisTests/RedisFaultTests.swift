@@ -227,6 +227,47 @@ import Testing
         }
     }
 
+    /// The old primary lives on, takes writes and says that it is one.
+    @Test func aPrimaryThatSentinelHasReplacedIsLeft() async throws {
+        let (old, new) = (try RedisServerProcess(), try RedisServerProcess())
+        let sentinel = try sentinelProcess(primary: old.port)
+        let sentinels = RedisSentinels(
+            addresses: [RedisAddress(host: "127.0.0.1", port: sentinel.port)], primaryName: "rooms")
+        try await withClient(RedisConfiguration(sentinels: sentinels)) { client in
+            let heard = Recorder<String>()
+            client.subscribe("news") { _ in heard.add("news") }
+            try await client.isReady()
+            #expect(client.status.server?.address.port == old.port)
+            try sentinel.cli(["SENTINEL", "REMOVE", "rooms"])
+            try sentinel.cli(["SENTINEL", "MONITOR", "rooms", "127.0.0.1", "\(new.port)", "1"])
+            try await eventually("the new primary", within: .seconds(15)) {
+                client.status.state.isReady && client.status.server?.address.port == new.port
+            }
+            try new.cli(["PUBLISH", "news", "x"])
+            try await eventually("messages come from it too") { heard.all == ["news"] }
+            #expect(client.status.reconnects == 1)
+        }
+    }
+
+    /// As it is after a failover, when the primary that failed has come back.
+    @Test func aReplicaIsNotTakenForThePrimary() async throws {
+        let primary = try RedisServerProcess()
+        let replica = try RedisServerProcess(options: ["--replicaof", "127.0.0.1 \(primary.port)"])
+        let sentinel = try sentinelProcess(primary: replica.port)
+        let sentinels = RedisSentinels(
+            addresses: [RedisAddress(host: "127.0.0.1", port: sentinel.port)], primaryName: "rooms")
+        try await withClient(RedisConfiguration(sentinels: sentinels)) { client in
+            try await eventually("it says why not") {
+                client.status.state.problem?.code == .readOnly
+            }
+            #expect(client.status.server == nil)
+            try replica.cli(["REPLICAOF", "NO", "ONE"])
+            try await eventually("it is one now", within: .seconds(15)) {
+                client.status.state.isReady
+            }
+        }
+    }
+
     private func sentinelProcess(primary: Int) throws -> RedisServerProcess {
         try RedisServerProcess(
             sentinelConfiguration: """

@@ -123,7 +123,8 @@ extension RedisClient {
         publishProbe()
         if refusal != nil { tryWrite() }
         ticks += 1
-        if ticks % configuration.limits.probesPerEvictionLook == 0 { askAboutEviction() }
+        if ticks % limits.probesPerEvictionLook == 0 { askAboutEviction() }
+        if ticks % limits.probesPerSentinelLook == 0 { askSentinel() }
         updateState()
     }
 

@@ -25,6 +25,7 @@ package final class RedisClient: @unchecked Sendable {
     package let configuration: RedisConfiguration
 
     private let snapshot = Mutex(RedisStatus())
+    let connector: RedisConnector
     let commands: RedisLink
     let subscriber: RedisSubscriber?
     var figures = RedisStatus()
@@ -36,6 +37,7 @@ package final class RedisClient: @unchecked Sendable {
     var probe: RepeatedTask?
     var lastProbe: NIODeadline
     var ticks = 0
+    var isAskingSentinel = false
     let logger: Logger
     private var observers: [@Sendable (RedisEvent) -> Void] = []
     private var closing: EventLoopFuture<Void>?
@@ -48,7 +50,7 @@ package final class RedisClient: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.logger = logger
-        let connector = try RedisConnector(configuration: configuration, eventLoop: eventLoop)
+        connector = try RedisConnector(configuration: configuration, eventLoop: eventLoop)
         commands = RedisLink(connector: connector, name: configuration.clientName, logger: logger)
         if configuration.subscribes {
             let id = configuration.probeID ?? Self.randomID()

@@ -83,6 +83,12 @@ final class RedisConnector: @unchecked Sendable {
 // MARK: - Sentinel
 
 extension RedisConnector {
+    /// Where the primary is at present, as Sentinel says, or the fixed address.
+    func findPrimary() -> EventLoopFuture<RedisAddress> {
+        eventLoop.assertInEventLoop()
+        return primary(by: eventLoop.now + TimeAmount(configuration.limits.connectTimeout))
+    }
+
     private func primary(by due: NIODeadline) -> EventLoopFuture<RedisAddress> {
         guard let sentinels = configuration.sentinels, !sentinels.addresses.isEmpty else {
             return eventLoop.makeSucceededFuture(configuration.address)

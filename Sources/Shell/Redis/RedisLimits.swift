@@ -11,6 +11,8 @@ package struct RedisLimits: Sendable {
     package var probeInterval: Duration = .seconds(1)
     /// The server is asked after so many of them whether it drops keys.
     package var probesPerEvictionLook = 5
+    /// Sentinel is asked after so many of them whether the primary is still the same.
+    package var probesPerSentinelLook = 2
     /// Longest silence of the client's own probe. Beyond: the pub/sub connection is replaced.
     package var probeSilence: Duration = .seconds(3)
     /// Commands sent and not answered. Beyond: `RedisError.overloaded`, nothing is sent.
