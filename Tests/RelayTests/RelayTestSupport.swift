@@ -35,6 +35,7 @@ final class FakeSession: EngineSession, Sendable {
     var closed: EngineCloseReason? { state.withLockedValue { $0.closed } }
     var isOpen: Bool { closed == nil }
 
+    var isBackedUp: Bool { false }
     var bufferedBytes: Int {
         get { state.withLockedValue { $0.bufferedBytes } }
         set { state.withLockedValue { $0.bufferedBytes = newValue } }

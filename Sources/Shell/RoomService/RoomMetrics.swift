@@ -26,6 +26,10 @@ package final class RoomMetrics: Sendable {
         package var rooms = 0
         /// Members here.
         package var members = 0
+        /// Those of them that read too slowly at the moment.
+        package var lagging = 0
+        /// Bytes of events held for members.
+        package var heldBytes = 0
     }
 
     private let box = NIOLockedValueBox(Counts())
@@ -40,6 +44,15 @@ package final class RoomMetrics: Sendable {
     }
 
     package var population: Population { present.withLockedValue { $0 } }
+
+    /// A member's connection is backed up, or has drained.
+    func laggingChanged(by difference: Int) {
+        present.withLockedValue { $0.lagging += difference }
+    }
+
+    func heldChanged(by difference: Int) {
+        if difference != 0 { present.withLockedValue { $0.heldBytes += difference } }
+    }
 
     /// A room's members here went from `old` to `new`.
     func membersChanged(from old: Int, to new: Int) {

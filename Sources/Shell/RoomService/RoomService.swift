@@ -16,6 +16,10 @@ package final class RoomService: Sendable {
         package var rooms: Int
         /// Clients of this instance that are in a room.
         package var members: Int
+        /// Those of them that read too slowly at the moment.
+        package var lagging = 0
+        /// Bytes of events held back for busy and slow members.
+        package var heldBytes = 0
     }
 
     let environment: RoomEnvironment
@@ -122,7 +126,8 @@ package final class RoomService: Sendable {
         let population = environment.metrics.population
         return Counts(
             users: sessions.withLockedValue(\.count), rooms: population.rooms,
-            members: population.members)
+            members: population.members, lagging: population.lagging,
+            heldBytes: population.heldBytes)
     }
 
     package var roomMetrics: RoomMetrics.Counts { environment.metrics.counts }

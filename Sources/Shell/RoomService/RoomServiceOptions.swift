@@ -49,8 +49,16 @@ package struct ServiceLimits: Sendable, Hashable {
     package var checkpointBytes = 1 << 20
     /// Milliseconds of log that stay readable behind a checkpoint.
     package var logMilliseconds: UInt64 = 120_000
-    /// Edits held back for one busy client. Beyond: it gets a fresh scene instead.
+    /// Edits held back for one busy or slow client. Beyond: it gets a fresh scene instead.
     package var heldEvents = 1_000
+    /// Bytes of these. Beyond: as above.
+    package var heldBytes = 4 << 20
+    /// Bytes held back for all clients of the instance. Beyond: of the room's clients the one with
+    /// the most gets a fresh scene instead.
+    package var heldBytesOfAll = 64 << 20
+    /// Notices (who came, who went) and lists held back for one slow client. Beyond: the oldest
+    /// are left out; of each list the latest is there in any case.
+    package var heldNotices = 100
     /// Edits that come at once, the oldest this many milliseconds after it was made: beyond, the
     /// members get a fresh scene instead.
     package var overdueEdits = 100

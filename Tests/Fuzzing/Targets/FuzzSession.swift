@@ -11,6 +11,7 @@ final class FuzzSession: EngineSession, Sendable {
     let request: HandshakeRequest
     let transportName = "websocket"
     let bufferedBytes = 0
+    let isBackedUp = false
     private let state = NIOLockedValueBox(State())
 
     private struct State {

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
@@ -180,6 +181,18 @@ class WireSocket:
         if transport is not None:
             transport.abort()
         await asyncio.sleep(0)
+
+    def stop_reading(self):
+        """From now on what the server sends stays in the network, as with a process that is frozen:
+        pings are not seen and their absence is not noticed."""
+        self._reader.cancel()
+        transport = self._socket._response.connection.transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        transport.pause_reading()
+
+    def read_again(self):
+        self._socket._response.connection.transport.resume_reading()
+        self._reader = asyncio.create_task(self._read())
 
     def _closed(self, reason: str):
         if self.close_reason is not None:

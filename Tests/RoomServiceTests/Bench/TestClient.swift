@@ -18,6 +18,7 @@ final class TestSession: EngineSession, Sendable {
     private struct State {
         var sent: [String] = []
         var closed: EngineCloseReason?
+        var isBackedUp = false
         var delegate: (any EngineSessionDelegate)?
     }
 
@@ -32,7 +33,20 @@ final class TestSession: EngineSession, Sendable {
 
     var closed: EngineCloseReason? { state.withLockedValue { $0.closed } }
     var isOpen: Bool { closed == nil }
-    var bufferedBytes: Int { 0 }
+    var bufferedBytes: Int { isBackedUp ? 1 << 20 : 0 }
+    var isBackedUp: Bool { state.withLockedValue { $0.isBackedUp } }
+
+    func setBackedUp(_ value: Bool) {
+        let delegate = state.withLockedValue { state in
+            state.isBackedUp = value
+            return state.delegate
+        }
+        if value {
+            delegate?.engineSessionBackedUp(self)
+        } else {
+            delegate?.engineSessionBecameWritable(self)
+        }
+    }
 
     var delegate: (any EngineSessionDelegate)? {
         get { state.withLockedValue { $0.delegate } }
@@ -115,6 +129,12 @@ final class TestClient {
             session.delegate?.engineSession(
                 session, discardedMessageOf: byteCount, prefix: Array(prefix.utf8)[...])
         }
+    }
+
+    /// The client reads too slowly, or has caught up. What the server sends meanwhile is kept
+    /// as ever.
+    func setBackedUp(_ value: Bool) {
+        loop.perform { session.setBackedUp(value) }
     }
 
     /// The connection breaks.

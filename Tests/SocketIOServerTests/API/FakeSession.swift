@@ -37,6 +37,7 @@ final class FakeSession: EngineSession, Sendable {
     var closed: EngineCloseReason? { state.withLockedValue { $0.closed } }
     var isOpen: Bool { closed == nil }
 
+    var isBackedUp: Bool { bufferedBytes > 256 * 1024 }
     var bufferedBytes: Int {
         get { state.withLockedValue { $0.bufferedBytes } }
         set { state.withLockedValue { $0.bufferedBytes = newValue } }

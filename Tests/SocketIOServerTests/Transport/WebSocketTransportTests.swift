@@ -187,6 +187,61 @@ import Testing
         }
     }
 
+    @Test func aClientThatTakesLessThanItMustIsClosedThoughItAnswersPings() async throws {
+        var options = TestServer.options()
+        options.pingInterval = .milliseconds(400)
+        options.pongPatience = .seconds(30)
+        options.limits.slowReaderTime = .milliseconds(300)
+        options.limits.slowReaderBytes = 50_000_000
+        options.limits.closeTimeout = .milliseconds(50)
+        try await TestServer.run(options, echoes: false) { server in
+            let slow = try await server.openWebSocket()
+            let session = try #require(await server.nextSession())
+            let message = PreparedMessage(text: [UInt8](repeating: 0x61, count: 30_000_000))
+            try await slow.stopReading()
+            try await session.eventLoop.submit { session.send(message) }.get()
+            try? await slow.readSlowly(for: .milliseconds(1500))
+            #expect(await server.nextSeen() == .closed(.tooSlow))
+            slow.close()
+        }
+    }
+
+    @Test func aSlowClientThatTakesWhatItMustIsLeftAlone() async throws {
+        var options = TestServer.options()
+        options.pingInterval = .milliseconds(400)
+        options.limits.slowReaderTime = .milliseconds(300)
+        options.limits.slowReaderBytes = 1
+        try await TestServer.run(options, echoes: false) { server in
+            let slow = try await server.openWebSocket()
+            let session = try #require(await server.nextSession())
+            let message = PreparedMessage(text: [UInt8](repeating: 0x61, count: 30_000_000))
+            try await slow.stopReading()
+            try await session.eventLoop.submit { session.send(message) }.get()
+            try await slow.readSlowly(for: .milliseconds(1500))
+            #expect(try await slow.readFrame().payload.count == 30_000_001)
+            #expect(await server.nextSeen() == .writable)
+        }
+    }
+
+    @Test func aClientThatStopsReadingIsTooSlowAndNotSilent() async throws {
+        var options = TestServer.options()
+        options.pingInterval = .milliseconds(100)
+        options.pongPatience = .milliseconds(200)
+        options.limits.closeTimeout = .milliseconds(50)
+        try await TestServer.run(options, echoes: false) { server in
+            let slow = try await server.openWebSocket()
+            let session = try #require(await server.nextSession())
+            try await slow.stopReading()
+            let message = PreparedMessage(text: [UInt8](repeating: 0x61, count: 30_000_000))
+            try await session.eventLoop.submit { session.send(message) }.get()
+            #expect(await server.nextSeen() == .closed(.tooSlow))
+            let engine = server.server
+            try await session.eventLoop.until { engine.metrics.slowClients == 1 }
+            #expect(engine.metrics.pingTimeouts == 0)
+            slow.close()
+        }
+    }
+
     @Test func aBackedUpSessionBecomesWritableWhenItIsRead() async throws {
         try await TestServer.run(echoes: false) { server in
             let client = try await server.openWebSocket()
@@ -195,10 +250,23 @@ import Testing
             let message = PreparedMessage(text: [UInt8](repeating: 0x61, count: 12_000_000))
             try await session.eventLoop.submit { session.send(message) }.get()
             try await session.eventLoop.until { session.bufferedBytes > 1_000_000 }
+            #expect(try await session.eventLoop.submit { session.isBackedUp }.get())
             try await client.resumeReading()
             #expect(try await client.readFrame().payload.count == 12_000_001)
             #expect(await server.nextSeen() == .writable)
             #expect(try await session.eventLoop.submit { session.bufferedBytes }.get() == 0)
+            #expect(try await !session.eventLoop.submit { session.isBackedUp }.get())
+        }
+    }
+
+    @Test func oneBigMessageThatIsReadAtOnceLeavesNothingBackedUp() async throws {
+        try await TestServer.run(echoes: false) { server in
+            let client = try await server.openWebSocket()
+            let session = try #require(await server.nextSession())
+            let message = PreparedMessage(text: [UInt8](repeating: 0x61, count: 600_000))
+            try await session.eventLoop.submit { session.send(message) }.get()
+            #expect(try await client.readFrame().payload.count == 600_001)
+            try await session.eventLoop.until { !session.isBackedUp }
         }
     }
 

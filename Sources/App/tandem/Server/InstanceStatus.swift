@@ -60,6 +60,9 @@ struct InstanceStatus: StatusSource {
 
     func collectMetrics(into samples: inout MetricSamples) {
         samples.add(parts.server.metrics)
+        let present = parts.rooms.counts
+        samples.set(.laggingMembers, Double(present.lagging))
+        samples.set(.heldBytes, Double(present.heldBytes))
         let counts = parts.rooms.roomMetrics
         samples.set(.roomsCreated, counts.roomsCreated)
         samples.set(.roomsDeleted, counts.roomsDeleted)

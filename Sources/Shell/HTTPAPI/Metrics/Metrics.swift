@@ -23,6 +23,10 @@ extension Metric {
         "tandem_clients", .gauge, "Socket.IO clients of this instance")
     package static let members = Metric(
         "tandem_members", .gauge, "Clients of this instance that are in a room")
+    package static let laggingMembers = Metric(
+        "tandem_members_lagging", .gauge, "Members that read too slowly at the moment")
+    package static let heldBytes = Metric(
+        "tandem_held_bytes", .gauge, "Bytes of events held back for busy and slow members")
     package static let rooms = Metric(
         "tandem_rooms", .gauge, "Rooms that this instance serves at the moment")
     package static let roomsCreated = Metric(

@@ -184,10 +184,11 @@ extension LiveRoom {
     private static let listInterval: Int64 = 100
 
     private func sendList(except: [String], mirrored: Bool) {
-        broadcast(ServerEvent.usersList, usersList, except: except, mirrored: mirrored)
+        broadcast(
+            ServerEvent.usersList, usersList, except: except, mirrored: mirrored, .latest)
         broadcast(
             ServerEvent.userCount, .integer(control.members.count), except: except,
-            mirrored: mirrored)
+            mirrored: mirrored, .latest)
     }
 
     var usersList: JSONValue {
@@ -214,14 +215,13 @@ extension LiveRoom {
         if mirrored { mirror(event, except: [author]) }
         guard isWanted else { return }
         let key = EditEvents.holdKey(of: edit)
-        let limit = environment.options.limits.heldEvents
         var except = [author]
         for (memberID, link) in apart {
             except.append(memberID)
             if !link.isHolding {
                 if memberID != author { link.socket.send(event) }
             } else if memberID != author {
-                link.holdBack(event, key: key, limit: limit)
+                holdBack(event, for: link, key: key)
             } else {
                 giveBack(edit, to: link, key: key, entry)
             }
@@ -236,8 +236,14 @@ extension LiveRoom {
     ) {
         if case .scriptAdded = edit { return link.wantScene() }
         let (name, payload) = EditEvents.delivery(of: edit, by: nil, authorName: nil, entry)
-        link.holdBack(
-            prepare(name, payload), key: key, limit: environment.options.limits.heldEvents)
+        holdBack(prepare(name, payload), for: link, key: key)
+    }
+
+    private func holdBack(_ event: PreparedEvent, for link: MemberLink, key: String?) {
+        let limits = environment.options.limits
+        link.holdBack(event, key: key, limits)
+        guard environment.metrics.population.heldBytes > limits.heldBytesOfAll else { return }
+        apart.values.max { $0.heldBytes < $1.heldBytes }?.wantScene()
     }
 
     // MARK: Sending
@@ -246,21 +252,38 @@ extension LiveRoom {
         PreparedEvent(event, [payload], namespace: environment.namespace.name)
     }
 
+    /// What becomes of a notice to a member that reads too slowly.
+    enum Urgency {
+        case now
+        /// Waits with what is held; the oldest of too many are left out.
+        case waits
+        /// As `waits`, in place of an earlier one of the same name.
+        case latest
+    }
+
     func broadcast(
-        _ name: String, _ payload: JSONValue, except: [String], mirrored: Bool
+        _ name: String, _ payload: JSONValue, except: [String], mirrored: Bool,
+        _ urgency: Urgency = .waits
     ) {
         guard !links.isEmpty || mirrored else { return }
         let event = prepare(name, payload)
         if mirrored { mirror(event, except: except) }
-        if !links.isEmpty { broadcast(event, except: except) }
+        if !links.isEmpty { broadcast(event, except: except, urgency) }
     }
 
-    /// To all members here but some, whether edits are held for them or not.
-    func broadcast(_ event: PreparedEvent, except: [String]) {
+    /// To all members here but some, whether they apply a scene or not.
+    func broadcast(_ event: PreparedEvent, except: [String], _ urgency: Urgency) {
         var passedBy = except
-        for (memberID, link) in apart where !link.hasEntered {
+        for (memberID, link) in apart where !link.hasEntered || link.isLagging {
             passedBy.append(memberID)
-            if !except.contains(memberID) { link.socket.send(event) }
+            if except.contains(memberID) { continue }
+            if urgency == .now || !link.isLagging {
+                link.socket.send(event)
+            } else {
+                link.holdBackNotice(
+                    event, key: urgency == .latest ? event.event : nil,
+                    environment.options.limits)
+            }
         }
         environment.namespace.to(socketRoom).except(passedBy).emit(event)
     }
@@ -270,7 +293,7 @@ extension LiveRoom {
             "roomId": .string(id), "message": .string(message),
             "deletedByHost": .bool(host != nil), "hostName": .optional(host),
         ]
-        broadcast(ServerEvent.roomDeleted, payload, except: [], mirrored: mirrored)
+        broadcast(ServerEvent.roomDeleted, payload, except: [], mirrored: mirrored, .now)
     }
 
     // MARK: Servers of other kinds

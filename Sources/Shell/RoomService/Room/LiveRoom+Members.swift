@@ -64,7 +64,7 @@ extension LiveRoom {
     /// Takes in the creator of a room that was just made.
     func admitCreator(_ socket: Socket) {
         eventLoop.assertInEventLoop()
-        let link = MemberLink(socket: socket)
+        let link = MemberLink(socket: socket, metrics: environment.metrics)
         add(link)
         let payload: JSONValue = [
             "roomId": .string(id), "isHost": true,
@@ -77,7 +77,7 @@ extension LiveRoom {
 
     /// The order of R15: `joined-room`, scene, lists; then the room's events.
     func welcome(_ memberID: String, _ socket: Socket) {
-        let link = MemberLink(socket: socket)
+        let link = MemberLink(socket: socket, metrics: environment.metrics)
         add(link)
         sendJoined(to: link)
         if hasScene { sendScene(to: link, isInitial: true) }

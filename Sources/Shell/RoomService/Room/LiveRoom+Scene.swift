@@ -47,7 +47,7 @@ extension LiveRoom {
         let event = prepareScene(isInitial: false)
         if mirrored { mirror(event, except: author.map { [$0] } ?? []) }
         guard busy.count < receivers.count else { return }
-        broadcast(event, except: busy.map(\.socket.id) + (author.map { [$0] } ?? []))
+        broadcast(event, except: busy.map(\.socket.id) + (author.map { [$0] } ?? []), .now)
         for link in receivers.values where !link.isHolding { hold(link) }
         environment.metrics.count(\.snapshotsSent, by: receivers.count - busy.count)
     }
@@ -82,28 +82,48 @@ extension LiveRoom {
     /// 300 ms for each started megabyte: what the client may need to apply the scene (R17).
     private func hold(_ link: MemberLink) {
         let megabytes = 1 + (editorData?.bytes.count ?? 0) / 1_000_000
-        link.hold(
-            for: .milliseconds(300 * Int64(megabytes)), since: state.version, on: eventLoop
-        ) { [weak self, id = link.socket.id] in
-            self?.releaseHold(id)
+        link.sceneWasSent(
+            state.version, needing: .milliseconds(300 * Int64(megabytes)), on: eventLoop,
+            release: release(link))
+        setApart(link)
+    }
+
+    private func release(_ link: MemberLink) -> @Sendable () -> Void {
+        { [weak self, id = link.socket.id] in self?.releaseHold(id) }
+    }
+
+    private func releaseHold(_ memberID: String) {
+        guard let link = links[memberID], let (events, needsScene) = link.endHold() else { return }
+        setApart(link)
+        if needsScene { sendSceneNow(to: link, isInitial: false) }
+        for event in events { link.socket.send(event) }
+    }
+
+    /// The member's connection is backed up, or has drained.
+    func lag(_ memberID: String, _ isLagging: Bool) {
+        eventLoop.assertInEventLoop()
+        guard let link = links[memberID] else { return }
+        if isLagging {
+            link.beginLag(at: state.version)
+        } else {
+            let now = environment.clock.elapsedMilliseconds
+            link.endLag(at: now, on: eventLoop, release: release(link))
         }
         setApart(link)
     }
 
-    private func releaseHold(_ memberID: String) {
-        guard let link = links[memberID] else { return }
-        let (events, needsScene) = link.endHold()
-        setApart(link)
-        if needsScene { return sendSceneNow(to: link, isInitial: false) }
-        for event in events { link.socket.send(event) }
-    }
-
     /// The newest scene version that the member knows for certain (R22): what a full scene brought
     /// him, or what was sent so long ago that an upload of his cannot have crossed it on the way.
+    /// Of one who read too slowly until a moment ago nothing is certain.
     func sceneBase(of memberID: String) -> Version {
         guard let link = links[memberID] else { return state.version }
-        if link.isHolding, !link.held.isEmpty || link.needsScene { return link.heldSince }
+        if link.isHolding, link.hasHeldEdits { return link.heldSince }
         let others = control.sceneVersion(apartFrom: memberID)
+        let now = environment.clock.elapsedMilliseconds
+        let sinceLag = link.lagEndedAt.map { now - $0 } ?? .max
+        if link.isLagging || sinceLag < Self.crossingMilliseconds {
+            return min(state.version, max(others, 1) - 1)
+        }
         let age = environment.clock.nowMilliseconds - VersionClock.milliseconds(of: others)
         let isKnown = others <= link.sceneSent || age >= Self.crossingMilliseconds
         return isKnown ? state.version : others - 1

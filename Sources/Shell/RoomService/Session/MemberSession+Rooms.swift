@@ -119,7 +119,7 @@ extension MemberSession {
     /// From now on the client is in `room`; it leaves the one it was in.
     private func moveTo(_ room: LiveRoom) {
         let old = self.room
-        self.room = room
+        moved(to: room)
         guard let old, old !== room else { return }
         let memberID = socket.id
         old.eventLoop.execute { old.depart(memberID, .left) }

@@ -20,6 +20,8 @@ final class MemberSession: @unchecked Sendable {
     /// The room that the client is in, at most one (R36).
     var room: LiveRoom?
     private(set) var isClosed = false
+    /// What the room was told of the connection: that it is backed up.
+    private var isLagging = false
     private var isBusy = false
     private var waiting: [Request] = []
     private var waitingBytes = 0
@@ -51,7 +53,24 @@ final class MemberSession: @unchecked Sendable {
             socket.on(event.rawValue) { self.handle(Request(event, $0)) }
         }
         socket.onOversized { self.refuseOversized($0) }
+        // A burst that the kernel takes within the same turn is no lag.
+        socket.onBackedUp { self.socket.eventLoop.execute { self.tellLag() } }
+        socket.onWritable { self.tellLag() }
         socket.onDisconnect { _ in self.closed() }
+    }
+
+    /// The client is in a room now.
+    func moved(to room: LiveRoom) {
+        self.room = room
+        isLagging = false
+        tellLag()
+    }
+
+    /// Tells the room if the client has begun, or ceased, to read too slowly.
+    private func tellLag() {
+        guard let room, socket.isBackedUp != isLagging else { return }
+        isLagging.toggle()
+        room.eventLoop.execute { [id = socket.id, isLagging] in room.lag(id, isLagging) }
     }
 
     private func handle(_ request: Request) {

@@ -57,6 +57,9 @@ public final class Socket: Sendable {
     /// Bytes sent to the connection and not yet taken by the kernel or by a poll.
     public var bufferedBytes: Int { session.bufferedBytes }
 
+    /// Whether more waits for the client than the high-water mark.
+    public var isBackedUp: Bool { session.isBackedUp }
+
     /// `polling` or `websocket`.
     public var transportName: String { session.transportName }
 
@@ -100,6 +103,13 @@ public final class Socket: Sendable {
                 socket.state.value.disconnectHandlers.append(handler)
             }
         }
+    }
+
+    /// Calls `handler` on the loop each time the connection's queue rose above its high-water
+    /// mark. One big message that the kernel takes at once does that too: whether the client is
+    /// slow shows `isBackedUp` in a later turn of the loop.
+    public func onBackedUp(_ handler: @escaping @Sendable () -> Void) {
+        onLoop { $0.state.value.backedUpHandlers.append(handler) }
     }
 
     /// Calls `handler` on the loop each time the connection's queue, having been above its

@@ -85,6 +85,7 @@ final class EngineLoop: @unchecked Sendable {
             schedule(timed, at: timed.deadlinePassed(now: now))
         }
         measureBacklog()
+        for session in backedUp.values { session.checkPace(now: now) }
         published.withLockedValue { $0 = metrics }
     }
 

@@ -15,6 +15,9 @@ public protocol EngineSession: AnyObject, Sendable {
     var transportName: String { get }
     /// Bytes given to `send` and not yet taken by the kernel or by a poll.
     var bufferedBytes: Int { get }
+    /// Whether more than `ServerOptions.Limits.highWaterBytes` were waiting, and not yet half of
+    /// that is left.
+    var isBackedUp: Bool { get }
     /// False from the moment the session begins to close; `send` is then without effect.
     var isOpen: Bool { get }
 
@@ -53,6 +56,10 @@ public protocol EngineSessionDelegate: AnyObject, Sendable {
     /// A binary message.
     func engineSession(_ session: any EngineSession, receivedBinary bytes: ArraySlice<UInt8>)
 
+    /// The queue rose above the high-water mark; perhaps until the end of this tick only, as with
+    /// one big message that the kernel takes at once.
+    func engineSessionBackedUp(_ session: any EngineSession)
+
     /// The queue, having been above the high-water mark, fell below the low-water mark.
     func engineSessionBecameWritable(_ session: any EngineSession)
 
@@ -71,6 +78,8 @@ public protocol EngineSessionDelegate: AnyObject, Sendable {
 }
 
 extension EngineSessionDelegate {
+    public func engineSessionBackedUp(_ session: any EngineSession) {}
+
     public func engineSessionBecameWritable(_ session: any EngineSession) {}
 
     public func engineSession(

@@ -76,9 +76,15 @@ extension ServerOptions {
         public var maxBufferedBytesPerSession = 8 * 1024 * 1024
         /// Bytes queued for all sessions. Beyond: the slowest sessions are closed, `.tooSlow`.
         public var maxBufferedBytes = 512 * 1024 * 1024
-        /// Bytes queued for one session at which it counts as backed up: nothing is read from
-        /// it until half of that is left.
+        /// Bytes queued for one session, beyond what the kernel holds, at which it counts as backed
+        /// up: nothing is read from it until half of that is left.
         public var highWaterBytes = 256 * 1024
+        /// Bytes that the client of a session that is backed up must take in each
+        /// `slowReaderTime`. Beyond: close with `.tooSlow`. One that takes nothing at all is
+        /// closed so when its ping is overdue.
+        public var slowReaderBytes = 128 * 1024
+        /// Time in which such a client must take `slowReaderBytes`.
+        public var slowReaderTime: Duration = .seconds(30)
         /// Packets in one answer to a poll; the rest waits for the next. The clients of
         /// python-engineio refuse more.
         public var maxPacketsPerPoll = 16

@@ -65,6 +65,7 @@ extension ServerSession {
     private func answerPoll(with batch: [OutgoingPacket]) {
         let response = HTTPResponse.packets(batch, form)
         loop.metrics.bytesSent += response.body.readableBytes
+        handedToPoll(response.body.readableBytes)
         waitingPoll?.respond(response)
         waitingPoll = nil
         setBackedUp(queuedBytes > limits.highWaterBytes)

@@ -32,6 +32,11 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     var queuedBytes = 0
     /// Handed to the WebSocket and not yet taken by the kernel, as of the last look.
     var backlogBytes = 0
+    /// Handed to the transport since the session began.
+    private var handedBytes = 0
+    /// When, since the session is backed up, its pace was last looked at, and what its client had
+    /// taken by then.
+    private var paceMark: (at: Int64, taken: Int)?
     /// The biggest message of what is queued: it alone may exceed the limit.
     private var largestQueued = 0
     private var isDirty = false
@@ -144,6 +149,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         frames.removeAll(keepingCapacity: frames.count <= 64)
         let count = queuedBytes
         queuedBytes = 0
+        handedBytes += count
         loop.metrics.bytesSent += count
         if webSocket.isOn(eventLoop) {
             webSocket.write(batch)
@@ -189,10 +195,29 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         guard value != isBackedUp else { return }
         isBackedUp = value
         loop.setBackedUp(self, value)
-        if value || !machine.isOpen { return }
+        paceMark = nil
+        guard machine.isOpen else { return }
+        if value {
+            delegate?.engineSessionBackedUp(self)
+            return
+        }
         backlogBytes = webSocket?.isOn(eventLoop) == true ? 0 : backlogBytes
         largestQueued = 0
         delegate?.engineSessionBecameWritable(self)
+    }
+
+    /// A poll took bytes of the queue.
+    func handedToPoll(_ count: Int) { handedBytes += count }
+
+    /// Closes the session if its client takes less than it must of what waits for it. Called on
+    /// each turn of the wheel while the session is backed up.
+    func checkPace(now: Int64) {
+        let taken = handedBytes - backlogBytes
+        guard let mark = paceMark else { return paceMark = (now, taken) }
+        let time = now - mark.at
+        guard time >= limits.slowReaderTime.wholeMilliseconds else { return }
+        guard taken - mark.taken < limits.slowReaderBytes else { return paceMark = (now, taken) }
+        close(.tooSlow)
     }
 
     // MARK: Receiving
@@ -230,8 +255,12 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         if actions.answerPollWithNoop { answerPollWithNoop() }
         if actions.forget { end() }
         if let cause = actions.close {
-            loop.metrics.pingTimeouts += 1
-            fail(EngineCloseReason(cause))
+            if isBackedUp {
+                close(.tooSlow)
+            } else {
+                loop.metrics.pingTimeouts += 1
+                fail(EngineCloseReason(cause))
+            }
         } else if actions.sendPing {
             enqueue(Packet(.ping))
         }

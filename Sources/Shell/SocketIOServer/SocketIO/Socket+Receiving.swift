@@ -49,6 +49,10 @@ extension Socket {
         for handler in state.value.oversizedHandlers { handler(message) }
     }
 
+    func backedUp() {
+        for handler in state.value.backedUpHandlers { handler() }
+    }
+
     func becameWritable() {
         for handler in state.value.writableHandlers { handler() }
     }

@@ -83,6 +83,10 @@ final class SocketIOConnection: EngineSessionDelegate {
         }
     }
 
+    func engineSessionBackedUp(_ session: any EngineSession) {
+        for socket in state.value.sockets.values { socket.backedUp() }
+    }
+
     func engineSessionBecameWritable(_ session: any EngineSession) {
         for socket in state.value.sockets.values { socket.becameWritable() }
     }

@@ -19,6 +19,7 @@ final class SocketState {
     var unhandledHandlers: [EventHandler] = []
     var oversizedHandlers: [@Sendable (OversizedMessage) -> Void] = []
     var disconnectHandlers: [@Sendable (DisconnectReason) -> Void] = []
+    var backedUpHandlers: [@Sendable () -> Void] = []
     var writableHandlers: [@Sendable () -> Void] = []
     var user: (any Sendable)?
     var acks: AckRegistry<EventLoopPromise<EventArguments>>
@@ -35,6 +36,7 @@ final class SocketState {
         unhandledHandlers = []
         oversizedHandlers = []
         disconnectHandlers = []
+        backedUpHandlers = []
         writableHandlers = []
     }
 }
