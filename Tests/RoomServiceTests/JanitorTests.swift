@@ -1,3 +1,6 @@
+import Cluster
+import NIOConcurrencyHelpers
+import NIOCore
 import RoomStore
 import Rooms
 import Testing
@@ -182,6 +185,63 @@ import Testing
         let calls = world.store.batches.count
         world.advance(.seconds(60))
         #expect(try world.stored()?.version == version && world.store.batches.count == calls)
+    }
+
+    private typealias Answer = NIOLockedValueBox<ProbeResult>
+
+    /// A host here, and a stranger of another instance, which has just been declared dead.
+    private func bereaved(_ answer: Answer) throws -> (World, TestClient) {
+        var options = RoomServiceOptions()
+        options.silentReturnMilliseconds = 15_000
+        let loop = NIOLockedValueBox<(any EventLoop)?>(nil)
+        let world = try World(
+            hasLeases: true, options: options,
+            probe: { _ in
+                let loop = loop.withLockedValue { $0 }
+                return (loop ?? MultiThreadedLoops.any)
+                    .makeSucceededFuture(answer.withLockedValue { $0 })
+            })
+        loop.withLockedValue { $0 = world.loops[0] }
+        world.cluster.start { .init(isReady: true, isDraining: false, rooms: 0, users: 0) }
+        world.advance(.seconds(1))
+        let host = try world.host()
+        try world.joinElsewhere("stranger")
+        for _ in 0..<60 where !world.cluster.isKnownGone(World.otherIncarnation) {
+            world.advance(.milliseconds(250))
+        }
+        try #require(world.cluster.isKnownGone(World.otherIncarnation))
+        host.skip()
+        return (world, host)
+    }
+
+    @Test func theMembersOfASilentInstanceHaveTheTimeToNotice() throws {
+        let answer = Answer(.silent)
+        let (world, host) = try bereaved(answer)
+        world.advance(.seconds(14))
+        #expect(host.take().isEmpty)
+        world.advance(.seconds(3))
+        #expect(host.takeNames() == ["user-left", "users-list", "user-count"])
+    }
+
+    @Test func theMembersOfAnInstanceThatWakesUpHaveThreeSeconds() throws {
+        let answer = Answer(.silent)
+        let (world, host) = try bereaved(answer)
+        world.advance(.seconds(6))
+        let awake = try #require(Incarnation("server-2#00000000000000bb"))
+        answer.withLockedValue {
+            $0 = .alive(incarnation: awake, isReady: true, isDraining: false, isLinked: true)
+        }
+        world.advance(.seconds(2))
+        #expect(host.take().isEmpty)
+        world.advance(.seconds(3))
+        #expect(host.takeNames() == ["user-left", "users-list", "user-count"])
+    }
+
+    @Test func theMembersOfAnInstanceThatIsGoneHaveThreeSeconds() throws {
+        let answer = Answer(.refused)
+        let (world, host) = try bereaved(answer)
+        world.advance(.seconds(4))
+        #expect(host.takeNames() == ["user-left", "users-list", "user-count"])
     }
 
     @Test func whoReturnsInTimeIsTheSameMember() throws {

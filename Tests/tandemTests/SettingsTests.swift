@@ -30,7 +30,10 @@ import Testing
         #expect(settings.host == "0.0.0.0" && settings.port == 3001)
         #expect(settings.nodes.nodes.map(\.id) == ["server-1"])
         #expect(settings.node.publicURL.text == "http://localhost:3001")
-        #expect(settings.pingInterval == .seconds(10) && settings.pingTimeout == .seconds(5))
+        #expect(settings.pingInterval == .seconds(5) && settings.pingTimeout == .seconds(9))
+        let untilSilenceIsSeen = settings.pingInterval + settings.pongPatience
+        #expect(untilSilenceIsSeen <= .milliseconds(14_500), "no ghost for 15 s")
+        #expect(settings.pongPatience >= .seconds(8), "a browser that parses a scene is no ghost")
         #expect(settings.hostGrace == .seconds(60) && settings.emptyRoomTTL == .seconds(3_600))
         #expect(settings.heartbeatInterval == .seconds(1) && settings.nodeLease == .seconds(5))
         #expect(settings.drainDelay == .seconds(2) && settings.drainWindow == .seconds(2))

@@ -34,6 +34,8 @@ final class Janitor: Sendable {
         var sweeping: Set<String> = []
         /// How often each was swept that still holds members.
         var rounds: [String: Int] = [:]
+        /// Until when, of each, its silence means that its clients have yet to notice.
+        var silentUntil: [String: Int64] = [:]
     }
 
     init(
@@ -147,19 +149,46 @@ final class Janitor: Sendable {
     /// Takes the members that a dead incarnation held off all lists, after the time they have to
     /// come back by themselves.
     func sweep(_ incarnation: String) {
-        let isNew = state.withLockedValue { $0.sweeping.insert(incarnation).inserted }
+        let until =
+            environment.clock.elapsedMilliseconds + environment.options.silentReturnMilliseconds
+        let isNew = state.withLockedValue { state in
+            guard state.sweeping.insert(incarnation).inserted else { return false }
+            state.silentUntil[incarnation] = state.silentUntil[incarnation] ?? until
+            return true
+        }
         guard isNew else { return }
-        eventLoop.scheduleTask(in: Self.returnTime) {
-            let round = self.state.withLockedValue { state in
-                state.sweeping.remove(incarnation)
-                state.rounds[incarnation, default: 0] += 1
-                return state.rounds[incarnation, default: 0]
-            }
-            self.directory.noteChange()
-            self.directory.summaries().whenSuccess { summaries in
-                for summary in summaries where summary.holders[incarnation] != nil {
-                    self.sweep(incarnation, from: summary.id, round: round)
+        eventLoop.scheduleTask(in: Self.returnTime) { self.sweepUnlessSilent(incarnation) }
+    }
+
+    /// A process that ended has closed its connections by that, and one that woke up fenced closes
+    /// them: its clients know. One that is silent, frozen or on a machine that is cut off, has not:
+    /// they notice by themselves, a while later.
+    private func sweepUnlessSilent(_ incarnation: String, wasSilent: Bool = false) {
+        let until = state.withLockedValue { $0.silentUntil[incarnation] ?? 0 }
+        guard environment.clock.elapsedMilliseconds < until else { return sweepNow(incarnation) }
+        cluster.isSilent(incarnation).hop(to: eventLoop).whenSuccess { isSilent in
+            if isSilent {
+                self.eventLoop.scheduleTask(in: .seconds(1)) {
+                    self.sweepUnlessSilent(incarnation, wasSilent: true)
                 }
+            } else if wasSilent {
+                self.eventLoop.scheduleTask(in: Self.returnTime) { self.sweepNow(incarnation) }
+            } else {
+                self.sweepNow(incarnation)
+            }
+        }
+    }
+
+    private func sweepNow(_ incarnation: String) {
+        let round = state.withLockedValue { state in
+            state.sweeping.remove(incarnation)
+            state.rounds[incarnation, default: 0] += 1
+            return state.rounds[incarnation, default: 0]
+        }
+        directory.noteChange()
+        directory.summaries().whenSuccess { summaries in
+            for summary in summaries where summary.holders[incarnation] != nil {
+                self.sweep(incarnation, from: summary.id, round: round)
             }
         }
     }
@@ -167,6 +196,9 @@ final class Janitor: Sendable {
     private func forgetRounds(but holders: Set<String>) {
         state.withLockedValue { state in
             state.rounds = state.rounds.filter { holders.contains($0.key) }
+            state.silentUntil = state.silentUntil.filter {
+                holders.contains($0.key) || state.sweeping.contains($0.key)
+            }
         }
     }
 

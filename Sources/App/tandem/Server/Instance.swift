@@ -213,6 +213,8 @@ final class Instance: Sendable {
         settings.limits.apply(to: &options)
         options.language = settings.language
         options.room.hostGraceMilliseconds = settings.hostGrace.milliseconds
+        options.silentReturnMilliseconds =
+            (settings.pingInterval + settings.pingTimeout + .seconds(1)).milliseconds
         options.emptyRoomMilliseconds = settings.emptyRoomTTL.milliseconds
         return options
     }
@@ -227,7 +229,7 @@ final class Instance: Sendable {
         options.sessionIDPrefix = "\(settings.node.id)."
         options.pingInterval = settings.pingInterval
         options.pingTimeout = settings.pingTimeout
-        options.pongPatience = max(.seconds(10), settings.pingTimeout)
+        options.pongPatience = settings.pongPatience
         options.limits.maxPayloadBytes = settings.maxPayloadBytes
         settings.limits.apply(to: &options.limits)
         options.limits.maxConnections = FileLimit.connections(

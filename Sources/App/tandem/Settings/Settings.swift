@@ -18,8 +18,11 @@ struct Settings: Sendable {
     var mirrorsOfficially = false
     var origins: OriginPolicy
     var trustedProxies = AddressRange.loopback
-    var pingInterval: Duration = .seconds(10)
-    var pingTimeout: Duration = .seconds(5)
+    var pingInterval: Duration = .seconds(5)
+    var pingTimeout: Duration = .seconds(9)
+    /// How long the server waits for a pong: as long as a browser that parses a big scene may
+    /// need, and by default so short that nobody whose network died is in a list for 15 s.
+    var pongPatience: Duration { max(.seconds(9), pingTimeout) }
     var maxPayloadBytes = 16 * 1024 * 1024 + 64 * 1024
     var limits = ClientLimits()
     var hostGrace: Duration = .seconds(60)
@@ -207,8 +210,8 @@ struct Settings: Sendable {
     }
 
     private mutating func readTimes(_ reader: inout SettingsReader) {
-        pingInterval = reader.milliseconds(.pingInterval, 100...300_000, default: 10_000)
-        pingTimeout = reader.milliseconds(.pingTimeout, 100...300_000, default: 5_000)
+        pingInterval = reader.milliseconds(.pingInterval, 100...300_000, default: 5_000)
+        pingTimeout = reader.milliseconds(.pingTimeout, 100...300_000, default: 9_000)
         hostGrace = reader.milliseconds(.hostGrace, 0...86_400_000, default: 60_000)
         emptyRoomTTL = reader.milliseconds(
             .emptyRoomTTL, 1_000...2_592_000_000, default: 3_600_000)

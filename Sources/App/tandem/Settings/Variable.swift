@@ -72,10 +72,10 @@ enum Variable: String, CaseIterable {
         case .trustedProxies:
             "addresses or CIDR ranges whose X-Forwarded-For is believed, comma separated; default:"
                 + " loopback"
-        case .pingInterval: "milliseconds between heartbeats to a client; default 10000"
+        case .pingInterval: "milliseconds between heartbeats to a client; default 5000"
         case .pingTimeout:
             "milliseconds after which a client gives this server up, beyond PING_INTERVAL;"
-                + " default 5000"
+                + " default 9000"
         case .maxHTTPBufferSize: "bytes of the longest message; default 16842752"
         case .maxConnections: "open TCP connections of this instance; default 50000"
         case .maxConnectionsPerAddress:

@@ -319,6 +319,18 @@ package final class ClusterService: ClusterView, Sendable {
         }
     }
 
+    /// Whether the instance of that incarnation neither answers nor refuses connections.
+    func isSilent(_ incarnation: String) -> EventLoopFuture<Bool> {
+        let now = clock.elapsed
+        let peer = Incarnation(incarnation).flatMap { parsed in
+            state.withLockedValue { $0.membership.peer(parsed.instanceID, now: now) }
+        }
+        guard let node = peer?.node, node.id != own.id else {
+            return eventLoop.makeSucceededFuture(false)
+        }
+        return probe(node).map { $0 == .silent }
+    }
+
     /// Which of the holders of members are dead: those known to be, and those that have had no
     /// lease for the lease time (all instances were killed and started again).
     func gone(among holders: Set<String>) -> [String] {
