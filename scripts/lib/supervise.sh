@@ -68,5 +68,5 @@ while :; do
     pause "$delay"
     [[ -z $stopping ]] || break
 done
-rm -f "$run/$name.supervisor"
+# Its record stays: who awaits the stop waits for this process to be gone, not nearly gone.
 say "stopped"
