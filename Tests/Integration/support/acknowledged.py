@@ -1,8 +1,11 @@
 """The record of what was acknowledged, to be held against what the room says at the end."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 from .scenes import SceneModel, box, object_data
+
+SLOW = 3.0  # seconds from which a wait for an answer is noted
 
 
 class Acknowledged:
@@ -80,6 +83,7 @@ class Traffic:
         self.lost = 0  # sent, and the socket closed before the answer
         self.answered = 0
         self.longest_wait = 0.0
+        self.slow: list[str] = []  # when, by the clock of the logs, and for how long
         self._pending: set[asyncio.Task] = set()
         self._task: asyncio.Task | None = None
 
@@ -136,7 +140,11 @@ class Traffic:
         except ConnectionError:
             self.lost += 1
             return
-        self.longest_wait = max(self.longest_wait, asyncio.get_running_loop().time() - start)
+        took = asyncio.get_running_loop().time() - start
+        self.longest_wait = max(self.longest_wait, took)
+        if took > SLOW:
+            sent_at = datetime.now(UTC) - timedelta(seconds=took)
+            self.slow.append(f"{sent_at:%H:%M:%S.%f}: {took:.1f} s")
         if answer.get("ok") is True:
             self.answered += 1
             self.record.acknowledged(uuid, place, answer.get("version"))
