@@ -10,7 +10,7 @@ from support.acknowledged import Acknowledged, Traffic
 from support.processes import run_tandem
 from support.scenes import box, creation_editor, object_data
 from support.waiting import eventually
-from support.wire import Unreachable
+from support.wire import Unreachable, new_browser
 
 
 def those_on(cluster, victim, *editors) -> list:
@@ -140,9 +140,16 @@ async def test_P2_C29_a_frozen_instance_is_noticed_and_wakes_without_harm(cluste
     frozen, other = cluster.instances
     room = await cluster.room_owned_by(frozen, room)
     host = await people.host(other.url, room, "Host", editor=creation_editor(box("A")))
+    browser = new_browser()
+    sleeper = await people.room_client(frozen.url, browser=browser, patience=3600)
+    await sleeper.join(room, "Sleeper")
     ghost = await people.editor(cluster.nginx.url, "Ghost")
     await ghost.join_room(room)
     await asyncio.sleep(0.7)
+    everybody = ["Ghost", "Host", "Sleeper"]
+    await eventually(lambda: host.user_names == everybody, 5)
+    start = host.mark()
+    born = (await http.get_json(f"{frozen.url}/api/live"))["incarnation"]
     assert (
         ghost.socket.open_packet["pingInterval"] + ghost.socket.open_packet["pingTimeout"] <= 15_000
     )
@@ -158,17 +165,37 @@ async def test_P2_C29_a_frozen_instance_is_noticed_and_wakes_without_harm(cluste
         after=0,
         where=lambda users: ghost.socket_id in {user["id"] for user in users},
     )
-    await eventually(lambda: host.user_names == ["Ghost", "Host"], 8)
     await host.add(room, "while frozen")
+    assert sleeper.connected and host.user_names == everybody
     mark = host.mark()
     frozen.thaw()
+    assert await sleeper.wait_closed(8) == "transport close", "no DISCONNECT packet"
+    assert sleeper.close_code == 1012
+
+    async def back():
+        try:
+            return await people.room_client(frozen.url, browser=browser)
+        except Unreachable:
+            return None
+
+    sleeper = await eventually(back, 5, 0.1)
+    await sleeper.join(room, "Sleeper")
     await asyncio.sleep(4)
-    told = [event for event in host.events[mark:] if event.name in ("user-left", "room-deleted")]
-    assert told == [], "a thawed instance speaks for nobody"
-    assert host.user_names == ["Ghost", "Host"] and host.connected and ghost.connected
+    told = ("user-left", "user-joined", "room-deleted")
+    assert host.named(*told, after=start) == [], "everybody came back, and nobody says otherwise"
+    assert len(host.named("users-list", after=mark)) == 1, "of the Sleeper's return"
+    assert host.user_names == everybody and host.connected and ghost.connected
+    awake = await http.get_json(f"{frozen.url}/api/live")
+    assert awake["incarnation"] != born, "it goes on as another"
+    metrics = (await http.get(f"{frozen.url}/metrics")).text
+    assert "\ntandem_fenced_total 1\n" in metrics
+    assert "\ntandem_members_swept_total 0\n" in metrics, "it removed nobody"
+    await host.add(room, "awake")
+    await sleeper.wait("receive-editor-object-update")
+    await browser.close()
     checker = await people.guest(frozen.url, room, "Check")
     names = {node["name"] for node in (await checker.scene(room)).objects.values()}
-    assert names == {"A", "while frozen"}
+    assert names == {"A", "while frozen", "awake"}
     assert ghost.errors == []
 
 

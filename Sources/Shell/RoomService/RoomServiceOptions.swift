@@ -9,8 +9,8 @@ package struct RoomServiceOptions: Sendable {
     /// How long an empty room is kept, in milliseconds (`EMPTY_ROOM_TTL`).
     package var emptyRoomMilliseconds: Int64 = 3_600_000
     /// How long the members of a dead instance that is silent may come back, in milliseconds: as
-    /// long as their clients need to notice, and a second more. Of one that refuses connections, or
-    /// runs anew, they have 3 s.
+    /// long as their clients need to notice, and some seconds more. Of one that refuses
+    /// connections, or runs anew, they have 3 s.
     package var silentReturnMilliseconds: Int64 = 0
 
     package init() {}

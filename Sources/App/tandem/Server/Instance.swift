@@ -214,7 +214,7 @@ final class Instance: Sendable {
         options.language = settings.language
         options.room.hostGraceMilliseconds = settings.hostGrace.milliseconds
         options.silentReturnMilliseconds =
-            (settings.pingInterval + settings.pingTimeout + .seconds(1)).milliseconds
+            (settings.pingInterval + settings.pingTimeout + .seconds(4)).milliseconds
         options.emptyRoomMilliseconds = settings.emptyRoomTTL.milliseconds
         return options
     }
