@@ -71,9 +71,9 @@ class Deployment:
     def instance_url(self, name):
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    def run(self, *arguments, check=True, **settings):
+    def run(self, *arguments, check=True, script="deploy-ha.sh", **settings):
         result = subprocess.run(
-            [ROOT / "scripts/deploy-ha.sh", "--local", *arguments],
+            [ROOT / "scripts" / script, "--local", *arguments],
             env=self.environment | settings,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -82,6 +82,9 @@ class Deployment:
         )
         assert not check or result.returncode == 0, result.stdout + result.stderr
         return result
+
+    def roll(self, *arguments, **options):
+        return self.run(*arguments, script="rolling-restart.sh", **options)
 
     def pid(self, service, kind="pid"):
         """The process of a service, or with kind="supervisor" the one that watches it."""
@@ -136,5 +139,16 @@ def running(tmp_path_factory):
     """A started deployment that the tests of a module share; each leaves it as it found it."""
     one = Deployment(tmp_path_factory.mktemp("running"))
     one.run("start")
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def real(tmp_path):
+    """A deployment of the program itself, where the others run a stand-in."""
+    tmp_path.chmod(0o755)
+    built = [ROOT / ".build" / kind / "tandem" for kind in ("debug", "release")]
+    program = os.environ.get("TANDEM_BIN") or next(str(path) for path in built if path.exists())
+    one = Deployment(tmp_path, TANDEM_BIN=program, STOP_TIMEOUT="20", START_TIMEOUT="30")
     yield one
     one.remove()

@@ -54,6 +54,7 @@ async def answer(request):
         {
             "status": "healthy",
             "instance": INSTANCE,
+            "linked": not os.environ.get("STAND_IN_IS_ALONE"),
             "headers": dict(request.headers),
             "path": request.path,
         }

@@ -92,6 +92,24 @@ docker_restart() {
     done
 }
 
+# What rolling-restart.sh needs of containers; see roll.sh.
+
+docker_check_running() {
+    local name
+    for name in "$@"; do
+        [[ -n $(container_of "$name") ]] ||
+            die "$EXIT_FAILED" "$name does not run" "Start: scripts/deploy-ha.sh --docker start"
+    done
+}
+
+docker_instances() { printf '%s\n' "${DOCKER_INSTANCES[@]}"; }
+docker_instance_url() { echo "http://127.0.0.1:$(docker_port "$1")"; }
+
+docker_restart_instance() {
+    compose restart --timeout "${STOP_TIMEOUT:-30}" "$1"
+    docker_await "$1" || die "$EXIT_FAILED" "$1 did not come back; the rest was left as it is"
+}
+
 docker_status() {
     local name id health bad=''
     TABLE=()

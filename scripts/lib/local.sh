@@ -375,14 +375,35 @@ local_restart() {
             ok "nginx reloaded"
         else
             [[ -z $restarted ]] || sleep "$NGINX_FORGETS_SECONDS"
-            stop_services "$name"
-            start_service "$name"
-            await_ready "$name" ||
-                die "$EXIT_FAILED" "$name did not come back; the rest was left as it is"
+            restart_service "$name"
             restarted=yes
         fi
     done
 }
+
+# restart_service NAME: waits until it is ready.
+restart_service() {
+    stop_services "$1"
+    start_service "$1"
+    await_ready "$1" || die "$EXIT_FAILED" "$1 did not come back; the rest was left as it is"
+}
+
+# What rolling-restart.sh needs of local processes; see roll.sh.
+
+local_check_running() {
+    local name
+    [[ -e $state/.tandem-state ]] ||
+        die "$EXIT_FAILED" "nothing runs here: there is no $state" "Start: scripts/deploy-ha.sh start"
+    lock_state
+    for name in "$@"; do
+        supervisor_pid "$name" >/dev/null ||
+            die "$EXIT_FAILED" "$name does not run" "Start: scripts/deploy-ha.sh start"
+    done
+}
+
+local_instances() { printf '%s\n' "${NODE_IDS[@]}"; }
+local_instance_url() { node_url "$1"; }
+local_restart_instance() { restart_service "$1"; }
 
 local_status() {
     local name bad=''
