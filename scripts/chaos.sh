@@ -7,7 +7,7 @@
 #   --repeat N     each fault N times
 #   --users N      so many users
 #   --rooms N      in so many rooms
-#   --jobs N       so many promises at a time (default: 1; with --small 3)
+#   --jobs N       so many promises at a time (default: 1; with --small 2)
 #   --write        puts the table into docs/FAILURES.md, rows of other promises stay
 #   --help
 #

@@ -14,7 +14,7 @@ from harness.catalogue import PROMISES, run_promise  # noqa: E402
 from harness.result import Result  # noqa: E402
 from harness.size import FULL, SMALL, Size  # noqa: E402
 
-SMALL_JOBS = 3
+SMALL_JOBS = 2
 
 
 def options(arguments: list[str]) -> tuple[argparse.Namespace, list[str], Size]:

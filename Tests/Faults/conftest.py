@@ -5,7 +5,7 @@ import re
 import pytest
 from harness.lanes import Lanes
 
-JOBS = 3
+JOBS = 2
 LIMIT = 240  # seconds for one experiment
 
 

@@ -8,12 +8,22 @@ from support.processes import ROOT
 from support.proxy import Proxy
 from support.waiting import eventually
 
-PAGE = (ROOT / "docs/FAILURES.md").read_text("utf-8")
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split("|")]
-    for line in PAGE.splitlines()
-    if line.startswith("| ") and not line.startswith("| fault ")
-]
+WHOLE = (ROOT / "docs/FAILURES.md").read_text("utf-8")
+BEGIN, END = (f"<!-- scripts/chaos.sh --write: {word} -->" for word in ("begin", "end"))
+MEASURED = WHOLE.split(BEGIN)[1].split(END)[0]
+PAGE = WHOLE.replace(MEASURED, "")
+
+
+def rows_of(text: str, head: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if not line.startswith(f"| {head} ")
+    ]
+
+
+ROWS = rows_of(PAGE, "fault")
 
 
 def test_every_row_says_what_is_seen_and_which_tests_show_it():
@@ -37,6 +47,16 @@ def test_every_test_that_the_page_names_exists():
         if f"def {name}(" not in python and f"func {name}(" not in swift
     ]
     assert missing == []
+
+
+def test_the_table_of_measurements_has_every_promise_and_a_test_for_each_row():
+    rows = rows_of(MEASURED, "promise")
+    assert [f"P{number}" for number in range(1, 14)] == list(dict.fromkeys(row[0] for row in rows))
+    tests = (ROOT / "Tests/Faults/test_promises.py").read_text()
+    for row in rows:
+        promise, _, _, _, _, _, verdict, test = row
+        assert verdict == "kept", row
+        assert f"def {test.strip('`')}(" in tests and f"_{promise}_" in test, row
 
 
 async def test_every_metric_that_the_page_names_is_served(pair):

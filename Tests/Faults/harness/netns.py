@@ -58,8 +58,8 @@ class Link(Process):
         self.spawn(["unshare", "--net", "--", "sleep", "infinity"])
         end = time.monotonic() + 5
         while True:
-            theirs = Path(f"/proc/{self.pid}/ns/net")
-            if "sleep" in Path(f"/proc/{self.pid}/comm").read_text() and os.readlink(theirs) != ours:
+            theirs = os.readlink(f"/proc/{self.pid}/ns/net")
+            if "sleep" in Path(f"/proc/{self.pid}/comm").read_text() and theirs != ours:
                 break
             assert self.running and time.monotonic() < end, "no namespace"
             time.sleep(0.01)

@@ -10,8 +10,8 @@ from .stage import Stage
 
 @dataclass
 class Result:
-    """One fault done to a promise, some times. `bound` is the most that a sample may be; a sample is
-    in `unit`: "s" for seconds, else what was counted."""
+    """One fault done to a promise, some times. `bound` is the most that a sample may be, in `unit`:
+    "s" for seconds, else what was counted."""
 
     promise: str
     fault: str

@@ -20,9 +20,8 @@ class Ring:
                 points.append((last, name))
         points.sort(key=lambda point: point[0])
         # Of several servers at one point the first in the sorted order stays.
-        self._points = [
-            point for place, point in enumerate(points) if not place or point[0] != points[place - 1][0]
-        ]
+        before = [None, *(point for point, _ in points)]
+        self._points = [point for point, last in zip(points, before) if point[0] != last]
         self._keys = [point for point, _ in self._points]
 
     def owner(self, key: str) -> str:

@@ -126,7 +126,8 @@ async def read_again(stage: Stage, sleeper: RoomClient, sender: Sender) -> float
     """Seconds until it knows what is newest."""
     awake_at = time.monotonic()
     mark = sleeper.mark()
-    sleeper._socket._response.connection.transport.resume_reading()
+    if sleeper.connected:
+        sleeper._socket._response.connection.transport.resume_reading()
     uuid, step = sender.node["uuid"], sender.step
 
     def shown() -> bool:
@@ -141,7 +142,9 @@ async def read_again(stage: Stage, sleeper: RoomClient, sender: Sender) -> float
                 return True
         return False
 
-    await eventually(lambda: shown() or not sleeper.connected, 30, what="the newest state, or an end")
+    await eventually(
+        lambda: shown() or not sleeper.connected, 30, what="the newest state, or an end"
+    )
     if not shown():
         # 1006: cut, for what was queued could not be told any more.
         assert sleeper.close_code in (1006, 1013), f"sent away with {sleeper.close_code}"

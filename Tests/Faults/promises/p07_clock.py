@@ -23,7 +23,8 @@ BOUND = 5.0
 
 async def run(size: Size, repeat: int) -> list[Result]:
     results = []
-    async with Stage(instances=size.instances, start=False, env={"LOG_LEVEL": "debug", "LOG_FORMAT": "text"}) as stage:
+    env = {"LOG_LEVEL": "debug", "LOG_FORMAT": "text"}
+    async with Stage(instances=size.instances, start=False, env=env) as stage:
         clocks = {
             "an instance": FakeClock(stage.instances[0], stage.folder),
             "Redis": FakeClock(stage.cluster.redis, stage.folder),
@@ -35,8 +36,8 @@ async def run(size: Size, repeat: int) -> list[Result]:
             for seconds in (HOUR, -HOUR) if size.is_full else [(HOUR, -HOUR)[place]]:
                 result = Result(
                     "P7",
-                    f"the clock of {whose} jumps by {seconds // HOUR:+d} h under traffic, and back; longest "
-                    "wait for an answer; nobody dropped, nothing deleted, no version lower",
+                    f"the clock of {whose} jumps by {seconds // HOUR:+d} h and back under traffic: "
+                    "longest wait for an answer; nobody dropped, nothing deleted, no version lower",
                     "test_P7_a_jump_of_the_clock_drops_nobody",
                     BOUND,
                     means="libfaketime",

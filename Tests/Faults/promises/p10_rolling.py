@@ -15,7 +15,8 @@ NOT_READY = 1.0  # seconds from SIGTERM to the last "ready"
 
 
 async def run(size: Size, repeat: int) -> list[Result]:
-    done = f"rolling restart under {size.users} editors in {size.rooms} rooms on {size.instances} instances"
+    crowd = f"{size.users} editors in {size.rooms} rooms on {size.instances} instances"
+    done = f"rolling restart under {crowd}"
     test = "test_P10_a_rolling_restart_costs_one_reconnection"
     count = Result(
         "P10",

@@ -20,7 +20,7 @@ RETRY = 0.1
 
 async def run(size: Size, repeat: int) -> list[Result]:
     watchers = 100 if size.is_full else 6
-    done = f"kill -9 of the instance of {watchers} members that resume through another, nginx before"
+    done = f"kill -9 of the instance of {watchers} members that resume, by nginx, through another"
     time_row = Result(
         "P11",
         f"{done}: from the kill until each is recovered, with its sid",

@@ -23,13 +23,14 @@ def hostile_packets() -> list[str | bytes]:
     """Text and binary frames that a client may send once it is connected."""
     deep = "[" * 10_000 + "]" * 10_000
     return [
-        "", "9", "4", "42", "42[", "42[]", "42{}", "42[null]", '42["join-room"', "43", "45-", "45-1-",
-        "451-[", '451-["x",{"_placeholder":true,"num":9}]', "459999999999-[]", "42999999999999999999[]",
-        "4/" + "n" * 5_000 + ",", "40{", "40/admin,", "41", "44", "2probe", "3probe", "5", "6",
-        "0{}", f'42["join-room",{deep}]', '42["join-room",' + "9" * 400 + "]", '42["\\ud800"]',
-        '42["__proto__",{"__proto__":1}]', '42["connect"]', '42["disconnect"]', "42" + "[" * 100_000,
-        b"", b"\x00", b"\xff" * 1_000, "43999[]", '42["sync-full-editor",{"roomId":' + deep + "}]",
-        '42["create-room",{"roomId":"../../x","userName":{"a":1},"password":[]}]', "4" * 70_000,
+        "", "9", "4", "42", "42[", "42[]", "42{}", "42[null]", '42["join-room"', "43", "45-",
+        "45-1-", "451-[", '451-["x",{"_placeholder":true,"num":9}]', "459999999999-[]",
+        "42999999999999999999[]", "4/" + "n" * 5_000 + ",", "40{", "40/admin,", "41", "44",
+        "2probe", "3probe", "5", "6", "0{}", f'42["join-room",{deep}]',
+        '42["join-room",' + "9" * 400 + "]", '42["\\ud800"]', '42["__proto__",{"__proto__":1}]',
+        '42["connect"]', '42["disconnect"]', "42" + "[" * 100_000, b"", b"\x00", b"\xff" * 1_000,
+        "43999[]", '42["sync-full-editor",{"roomId":' + deep + "}]", "4" * 70_000,
+        '42["create-room",{"roomId":"../../x","userName":{"a":1},"password":[]}]',
     ]  # fmt: skip
 
 
@@ -155,7 +156,9 @@ async def read_and_write(client: RoomClient, room: str) -> list[str]:
             "changeType": "object-added",
         },
         "sync-editor-object-removal": {"objectId": SECRET, "objectType": "Mesh"},
-        "sync-scene-background-update": {"backgroundData": {"type": "Color", "r": 1, "g": 0, "b": 0}},
+        "sync-scene-background-update": {
+            "backgroundData": {"type": "Color", "r": 1, "g": 0, "b": 0}
+        },
         "sync-script-added": {"objectUuid": SECRET, "script": {"name": "s", "source": "x"}},
     }
     for event, payload in edits.items():
