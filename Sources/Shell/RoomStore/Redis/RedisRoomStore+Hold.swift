@@ -17,10 +17,11 @@ protocol HoldableRoomStore: SharedRoomStore {
 }
 
 extension RedisRoomStore: HoldableRoomStore {
-    /// How long others wait for one try; a holder that dies delays a room no longer.
-    static let holdMilliseconds = 500
+    /// How long others wait for one try; a holder that dies delays a room no longer. Longer than a
+    /// try takes on a machine that does much else: a hold that ends before the try does not hold.
+    static let holdMilliseconds = 2_000
     /// Beyond, a hold is taken for forgotten (Redis goes by the wall clock) and is ended.
-    private static let holdPatience: Duration = .seconds(2)
+    private static let holdPatience: Duration = .milliseconds(2_500)
     private static let holdPause: TimeAmount = .milliseconds(5)
 
     func hold(_ room: String, epoch: Version) -> EventLoopFuture<Void> {
