@@ -17,6 +17,10 @@ def test_P3_redis_lost_in_every_way(kept):
     kept()
 
 
+def test_P4_instances_follow_a_failover(kept):
+    kept()
+
+
 def test_P5_an_instance_cut_off_alone_is_not_ready(kept):
     kept()
 

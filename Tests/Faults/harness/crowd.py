@@ -12,6 +12,8 @@ from .size import Size
 from .stage import Stage, instance_of, new_room
 
 AT_ONCE = 20  # pages that load at the same time
+OPENING = 60  # seconds; each password costs its hashing, which is none of the promises
+PATIENCE = 5  # times that a person tries to come in while hundreds do
 SETTLING = 2.5  # the editor's second join, uploads and snapshot requests
 WORTH_KEEPING = ("joined-room", "room-created")
 
@@ -40,11 +42,11 @@ class EditedRoom:
         async with gate:
             host = await self._editor(self.names[0])
             await host.add_object("first")
-            answer = await host.create_room(self.id, self.password)
+            answer = await host.create_room(self.id, self.password, OPENING)
             assert answer.name == "room-created", answer
             if isinstance(self.urls, str):
                 # The creator's socket named no room and is anywhere: bring it to the others.
-                await host.lose_network()
+                await host.lose_network(OPENING)
         await asyncio.gather(*(self._join(gate, name) for name in self.names[1:]))
 
     async def _editor(self, name: str) -> EditorClient:
@@ -56,8 +58,12 @@ class EditedRoom:
     async def _join(self, gate, name: str):
         async with gate:
             editor = await self._editor(name)
-            answer = await editor.join_room(self.id, self.password)
+            for _ in range(PATIENCE):
+                answer = await editor.join_room(self.id, self.password, OPENING)
+                if answer.name == "joined-room":
+                    break
             assert answer.name == "joined-room", answer
+            editor.red_notices.clear()
 
     # --- drawing -----------------------------------------------------------------------------
 
@@ -130,7 +136,7 @@ class Crowd:
         gate = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*(room.open(gate) for room in self.rooms))
         await asyncio.sleep(SETTLING)
-        await self.settled()
+        await self.settled(OPENING)
         return self
 
     @property

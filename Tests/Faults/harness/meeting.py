@@ -164,8 +164,11 @@ class Meeting:
         return time.monotonic() - since
 
     async def edits_go_on(self, seconds: float = 1.0):
-        """Every editing member gets answers, now."""
-        before = [traffic.answered for traffic in self.traffics if traffic.client.connected]
+        """Every editing member goes on getting answers."""
+        before = {one: one.answered for one in self.traffics if one.client.connected}
         await asyncio.sleep(seconds)
-        after = [traffic.answered for traffic in self.traffics if traffic.client.connected]
-        assert all(now > then for now, then in zip(after, before)), f"{before} → {after}"
+        await eventually(
+            lambda: all(one.answered > then for one, then in before.items()),
+            LONGEST_ANSWER,
+            what="answers to every editing member",
+        )

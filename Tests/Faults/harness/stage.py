@@ -1,6 +1,7 @@
 """The processes and clients of one experiment, in a folder of their own, gone when it is over."""
 
 import itertools
+import os
 import random
 import shutil
 import sys
@@ -45,6 +46,9 @@ class Stage:
     def __init__(self, *, start: bool = True, **options):
         self.folder = new_folder()
         self.cluster = Cluster(self.folder, **options)
+        for one in self.cluster.instances:
+            if "LOG_LEVEL" in os.environ:
+                one.extra_env["LOG_LEVEL"] = os.environ["LOG_LEVEL"]
         self.people = People()
         self.more = []  # other processes to end
         self._start = start

@@ -5,10 +5,10 @@ import contextlib
 import time
 
 from support.acknowledged import Acknowledged, Traffic
+from support.recovering import RecoveringClient
 from support.wire import ConnectRefused, Unreachable
 
 from harness import chain
-from harness.recovering import RecoveringClient
 from harness.result import Result
 from harness.size import Size
 from harness.stage import Stage, instance_of, new_room, say
@@ -16,6 +16,7 @@ from harness.stage import Stage, instance_of, new_room, say
 REPEATS = 20
 BOUND = 3.0
 RETRY = 0.1
+SETTLING = 1.0  # what is edited while a scene is on its way to a newcomer reaches him merged
 
 
 async def run(size: Size, repeat: int) -> list[Result]:
@@ -62,6 +63,7 @@ async def resume_once(stage: Stage, count: int, time_row: Result, missed: Result
         assert instance_of(member) == victim.name
         await member.join(room, f"R{number}")
         members.append(member)
+    await asyncio.sleep(SETTLING)
     record = Acknowledged()
     traffic = Traffic(author, room, record, 0.02, "author").start()
     try:

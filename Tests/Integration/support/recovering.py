@@ -1,6 +1,6 @@
 """A client that resumes by hand: what a stock client with connection state recovery sends."""
 
-from support.rooms import RoomClient
+from .rooms import RoomClient
 
 
 class RecoveringClient(RoomClient):
