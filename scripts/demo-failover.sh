@@ -10,13 +10,18 @@
 #
 # A private set-up has its own Redis, nginx and two instances on free ports, and ends with the
 # demo. The editors behave as the browser editor does: WebSocket through nginx, their own
-# reconnection, no acknowledgements asked; a third member asks for them. Exit code 0: everybody was
-# back, the scenes are equal, no acknowledged edit is missing. Nothing takes longer than 90 s.
+# reconnection, no acknowledgements asked; a third member asks for them. Two more have connection state
+# recovery: a stock JavaScript client in Chromium, and one that resumes by hand. What they were shown
+# is held against what a member of the other instance was shown. Exit code 0: everybody was back, the
+# scenes are equal, no acknowledged edit is missing, and the two missed nothing. The demo itself never
+# takes longer than 90 s; what is missing on this machine is installed before.
 set -euo pipefail
 # shellcheck source=lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 # shellcheck source=lib/python.sh
 source "$ROOT/scripts/lib/python.sh"
+# shellcheck source=lib/browser.sh
+source "$ROOT/scripts/lib/browser.sh"
 
 arguments=() attach=''
 while [[ $# -gt 0 ]]; do
@@ -54,5 +59,6 @@ if [[ -z $attach ]]; then
     [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
 fi
 python=$(test_python)
+install_browser "$python" || die "$EXIT_MISSING" "could not install the browser"
 exec timeout --signal=TERM --kill-after=10 90 \
     "$python" "$ROOT/scripts/lib/demo_failover.py" "${arguments[@]}"

@@ -19,6 +19,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$ROOT/scripts/lib/python.sh"
 # shellcheck source=lib/steps.sh
 source "$ROOT/scripts/lib/steps.sh"
+# shellcheck source=lib/browser.sh
+source "$ROOT/scripts/lib/browser.sh"
 # shellcheck source=lib/fault-tools.sh
 source "$ROOT/scripts/lib/fault-tools.sh"
 
@@ -71,17 +73,6 @@ install_old_clients() {
     touch "$TANDEM_OLD_CLIENTS/installed"
 }
 
-# The browser, what drives it, and the client that its pages run.
-install_browser() {
-    local wants=Tests/Integration/requirements-browser.txt stamp=$TANDEM_VENV/installed-browser
-    [[ -n ${TANDEM_PYTHON:-} ]] || return 1
-    command -v chromium >/dev/null || install_packages chromium
-    "$ROOT/scripts/fetch-client.sh" || return 1
-    [[ $stamp -nt $wants ]] && return 0
-    "$TANDEM_PYTHON" -m pip install --quiet --disable-pip-version-check -r "$wants" || return 1
-    touch "$stamp"
-}
-
 lint_swift() {
     swift format lint --strict --configuration .swift-format -r Sources Tests Examples Package.swift
 }
@@ -125,7 +116,7 @@ begin_steps
 run_step "Tools" install_tools
 run_step "Python clients" install_python
 [[ -z $integration ]] || run_step "Old Python clients" install_old_clients
-[[ -z $integration ]] || run_step "Browser" install_browser
+[[ -z $integration ]] || run_step "Browser" install_browser "${TANDEM_PYTHON:-}"
 [[ -z $integration ]] || run_step "Tools of the fault tests" install_fault_tools
 if [[ -n $unit ]]; then
     run_step "Lint: Swift" lint_swift

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -16,14 +17,18 @@ sys.path.insert(0, str(ROOT / "Tests" / "Integration"))
 
 from support import http  # noqa: E402
 from support.acknowledged import Acknowledged, Traffic  # noqa: E402
+from support.browser import Chromium, Pages  # noqa: E402
+from support.browser_client import SCRIPT, StockPage, client_file  # noqa: E402
 from support.editor_client import EditorClient  # noqa: E402
 from support.processes import Cluster  # noqa: E402
+from support.recovering import RecoveringClient  # noqa: E402
 from support.rooms import Refused, RoomClient  # noqa: E402
 from support.scenes import box  # noqa: E402
 from support.waiting import eventually  # noqa: E402
-from support.wire import Unreachable, new_browser  # noqa: E402
+from support.wire import ConnectRefused, Event, Unreachable, new_browser  # noqa: E402
 
 MOST_SECONDS_AWAY = 3.0
+SETTLING = 2.0  # until newcomers have their scene
 started = time.monotonic()
 
 
@@ -40,7 +45,9 @@ class Private:
     def __init__(self, keep: bool):
         self.folder = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
         self.keep = keep
-        self.cluster = Cluster(self.folder, instances=2, nginx=True)
+        self.cluster = Cluster(
+            self.folder, instances=2, nginx=True, env={"CORS_ORIGINS": None}
+        )
 
     async def start(self):
         await self.cluster.start()
@@ -167,6 +174,136 @@ class Watcher:
         await self.browser.close()
 
 
+# --- members that miss nothing ---------------------------------------------------------------------
+
+EDIT = "receive-editor-object-update"
+
+
+def versions(events: list[Event]) -> list[int]:
+    """The edits that a member was shown, each by its version."""
+    return [event.arg["version"] for event in events if event.name == EDIT]
+
+
+class Reference(RoomClient):
+    """A member of an instance that stays: it is shown everything."""
+
+    @classmethod
+    async def enter(cls, setup, room: str) -> "Reference":
+        owner = await setup.owner(room)
+        nodes = (await http.get_json(setup.url + "/api/instance"))["nodes"]
+        self = cls(next(node["url"] for node in nodes if node["id"] != owner))
+        await self.connect()
+        await self.join(room, "Reference")
+        return self
+
+
+class ByHand:
+    """Resumes as the protocol says: its session's id and the last offset in CONNECT."""
+
+    name = "ByHand"
+
+    def __init__(self, url: str, room: str):
+        self.url, self.room = url, room
+        self.client = RecoveringClient(url, room)
+        self.task: asyncio.Task | None = None
+
+    async def enter(self):
+        await self.client.connect()
+        await self.client.join(self.room, self.name)
+        self.task = asyncio.create_task(self._stay())
+
+    async def _stay(self):
+        while True:
+            await self.client.wait_closed(3600)
+            while True:
+                try:
+                    self.client = await self.client.resume(self.url)
+                    break
+                except (Unreachable, ConnectRefused, OSError):
+                    await asyncio.sleep(0.1)
+            say("resumed" if self.client.recovered else "back, not recovered", self.name)
+
+    async def recovered(self) -> bool:
+        return self.client.recovered
+
+    async def shown(self) -> list[int]:
+        return versions(self.client.events)
+
+    async def close(self):
+        if self.task:
+            self.task.cancel()
+        await self.client.close()
+
+
+class InBrowser:
+    """The stock JavaScript client in Chromium, with no line of its own for what was missed."""
+
+    name = "Browser"
+
+    def __init__(self, url: str, room: str):
+        self.url, self.room = url, room
+        self.folder = Path(tempfile.mkdtemp(prefix="tandem-demo-chromium-"))
+        self.chromium = Chromium(self.folder)
+        self.pages = Pages(self.chromium)
+
+    async def enter(self):
+        await self.chromium.start()
+        # Of the same origin as nginx, whatever origins are allowed beside it.
+        self.tab = await self.pages.open(self.url + "/api/health", tab=StockPage)
+        for script in (client_file(), SCRIPT):
+            await self.tab.page.add_script_tag(content=script.read_text("utf-8"))
+        options = {
+            "transports": ["websocket"],
+            "query": {"roomId": self.room, "recovery": "1"},
+            "reconnectionDelay": 100,
+            "reconnectionDelayMax": 500,
+        }
+        opened = await self.tab.run("open", self.url, options)
+        assert opened["name"] == "(connect)", opened
+        await self.tab.join(self.room, self.name)
+
+    async def recovered(self) -> bool:
+        connects = await self.tab.page.evaluate(
+            "client.events.filter((one) => one.name === '(connect)').map((one) => one.args[2])"
+        )
+        return len(connects) > 1 and all(connects[1:])
+
+    async def shown(self) -> list[int]:
+        return await self.tab.page.evaluate(
+            f"client.of('{EDIT}').map((data) => data.version)"
+        )
+
+    async def close(self):
+        await self.pages.leave()
+        await self.chromium.disconnect()
+        self.chromium.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+async def missed_nothing(member, reference: Reference, since: int) -> tuple[int, int, list[str]]:
+    """How many edits after version `since` it missed and how many it was shown twice; what is
+    wrong. (Edits made while a scene is on its way to a newcomer reach him merged.)"""
+    whole = [one for one in versions(reference.events) if one > since]
+
+    async def has_the_last():
+        return whole[-1] in await member.shown()
+
+    with contextlib.suppress(AssertionError):
+        await eventually(has_the_last, 5)
+    mine = [one for one in await member.shown() if one > since]
+    missed = sorted(set(whole) - set(mine))
+    twice = len(mine) - len(set(mine))
+    problems = []
+    if missed or twice:
+        problems.append(f"{member.name} missed {len(missed)} and was shown {twice} twice")
+    if mine != sorted(mine):
+        problems.append(f"{member.name} was shown edits out of order")
+    if not await member.recovered():
+        problems.append(f"{member.name} was not recovered")
+    say(f"{len(mine)} edits shown, missed {len(missed)}, twice {twice}", member.name)
+    return len(missed), twice, problems
+
+
 async def draw(editor: EditorClient, record: Acknowledged, end: float):
     number = 0
     while time.monotonic() < end:
@@ -178,12 +315,15 @@ async def draw(editor: EditorClient, record: Acknowledged, end: float):
         await asyncio.sleep(0.05)
 
 
-async def demo(setup, seconds: int) -> list[str]:
+async def demo(setup, seconds: int) -> tuple[list[str], str]:
+    """What went wrong, and the last line."""
     await setup.start()
     room = f"demo-{secrets.token_hex(3)}"
     seen, acked = Acknowledged(), Acknowledged()
     ana, ben = (EditorClient([setup.url], name) for name in ("Ana", "Ben"))
     watcher = Watcher(setup.url, room, acked)
+    resuming = [ByHand(setup.url, room), InBrowser(setup.url, room)]
+    others: list[RoomClient] = []
     try:
         for editor in (ana, ben):
             narrate(editor)
@@ -198,6 +338,13 @@ async def demo(setup, seconds: int) -> list[str]:
         say("her connection is cut once: it comes back where the room is", "Ana")
         await ana.lose_network()
         await watcher.start()
+        reference = await Reference.enter(setup, room)
+        others.append(reference)
+        for member in resuming:
+            await member.enter()
+            say("joined-room, with connection state recovery", member.name)
+        await asyncio.sleep(SETTLING)
+        since = max(versions(reference.events))
         end = time.monotonic() + seconds
         drawing = [asyncio.create_task(draw(one, seen, end)) for one in (ana, ben)]
         await asyncio.sleep(seconds / 2)
@@ -212,11 +359,15 @@ async def demo(setup, seconds: int) -> list[str]:
             problems += await away(editor, killed_at)
         await asyncio.sleep(2)
         await watcher.stop()
+        missed = twice = 0
+        for member in resuming:
+            lacks, doubles, found = await missed_nothing(member, reference, since)
+            missed, twice, problems = missed + lacks, twice + doubles, problems + found
         problems += await compare(setup, room, ana, ben, seen, acked)
-        return problems
+        return problems, f"missed {missed}, duplicated {twice}"
     finally:
         await watcher.stop()
-        for client in (ana, ben, watcher):
+        for client in (ana, ben, watcher, *resuming, *others):
             await client.close()
 
 
@@ -288,8 +439,9 @@ def main() -> int:
     # A stop by `timeout` or Ctrl-C still ends the private processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     setup = Running(chosen.url) if chosen.attach else Private(chosen.keep)
+    last = ""
     try:
-        problems = asyncio.run(demo(setup, chosen.seconds))
+        problems, last = asyncio.run(demo(setup, chosen.seconds))
     except (AssertionError, Refused, Unreachable, OSError) as failure:
         problems = [f"{type(failure).__name__}: {failure}"]
     finally:
@@ -297,6 +449,8 @@ def main() -> int:
     for problem in problems:
         say(f"PROBLEM: {problem}")
     say("failed" if problems else "the room lived on")
+    if last:
+        print(last, flush=True)
     return 1 if problems else 0
 
 
