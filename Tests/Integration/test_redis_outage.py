@@ -14,6 +14,8 @@ from support.scenes import box, creation_editor
 from support.waiting import eventually
 
 
+# Two instances that bring a room together under traffic: each try is some round trips long.
+@pytest.mark.alone
 @pytest.mark.bound(120)
 @pytest.mark.parametrize("comeback", ["with its data", "empty"])
 @pytest.mark.known_failure("C40")
