@@ -137,14 +137,14 @@ struct ReconciliationTests {
         let local = ours("11 12 13 14", after: 10, base: 12)
         #expect(
             Reconciliation.compare(local, with: log("11 12 13:x", after: 10))
-                == .merge(missing: chain("13 14", after: 12), head: 13))
+                == .merge(missing: chain("13 14", after: 12), since: 12, head: 13))
         // Known there by its id, at another version.
         #expect(
             Reconciliation.compare(local, with: log("11 12 15:x 16:13", after: 10))
-                == .merge(missing: chain("14", after: 13), head: 16))
+                == .merge(missing: chain("14", after: 13), since: 12, head: 16))
         #expect(
             Reconciliation.compare(local, with: log("11 12 15:13 16:14", after: 10))
-                == .merge(missing: [], head: 16))
+                == .merge(missing: [], since: 12, head: 16))
     }
 
     @Test("merges what is the same number, or the same entry behind another")
@@ -152,11 +152,11 @@ struct ReconciliationTests {
         #expect(
             Reconciliation.compare(
                 ours("11 12 13", after: 10), with: log("11 12:x 13:y", after: 10))
-                == .merge(missing: chain("12 13", after: 11), head: 13))
+                == .merge(missing: chain("12 13", after: 11), since: 11, head: 13))
         // 12 never came; 13 was put behind 11 here.
         #expect(
             Reconciliation.compare(ours("11 13", after: 10), with: log("11 12 13", after: 10))
-                == .merge(missing: [], head: 13))
+                == .merge(missing: [], since: 11, head: 13))
     }
 
     @Test("brings over entries that hang loose")
@@ -168,7 +168,7 @@ struct ReconciliationTests {
                 == .compareLogs(after: 10))
         #expect(
             Reconciliation.compare(behind, with: log("11 12", after: 10))
-                == .merge(missing: chain("14", after: 13), head: 12))
+                == .merge(missing: chain("14", after: 13), since: 12, head: 12))
         #expect(
             Reconciliation.compare(behind, with: log("11 12 13 14", after: 10))
                 == .follow(head: 14))
@@ -183,15 +183,15 @@ struct ReconciliationTests {
         // The other instance restored at 11 and went on; we had seen 12 and 13 from the store.
         #expect(
             Reconciliation.compare(ours("11 12 13", after: 10), with: log("20:x", after: 11))
-                == .merge(missing: chain("12 13", after: 11), head: 20))
+                == .merge(missing: chain("12 13", after: 11), since: 10, head: 20))
         // The same, where we do not remember as far back.
         #expect(
             Reconciliation.compare(ours("13", after: 12), with: log("20:x", after: 11))
-                == .merge(missing: chain("13", after: 12), head: 20))
+                == .merge(missing: chain("13", after: 12), since: 12, head: 20))
         // Trimmed past us, and we have entries of our own.
         #expect(
             Reconciliation.compare(ours("13", after: 12, base: 12), with: log("31:x", after: 30))
-                == .merge(missing: chain("13", after: 12), head: 31))
+                == .merge(missing: chain("13", after: 12), since: 12, head: 31))
     }
 
     @Test("does not append the memberships of a fenced instance")
@@ -199,7 +199,7 @@ struct ReconciliationTests {
         let local = ours("11 12", after: 10, base: 11, fenced: true)
         #expect(
             Reconciliation.compare(local, with: log("11", after: 10))
-                == .merge(missing: chain("12", after: 11), head: 11))
+                == .merge(missing: chain("12", after: 11), since: 11, head: 11))
     }
 
     @Test("carries out a local deletion unless others have gone on")

@@ -33,11 +33,12 @@ struct RoomMergeTests {
 
     private func merge(
         _ state: RoomState, _ changes: [RoomEntry.Change], from first: Version = 100,
-        isFenced: Bool = false
+        since: Version? = nil, isFenced: Bool = false
     ) -> RoomMerge {
         let missing = missing(changes, from: first)
         return RoomMerge(
-            state, missing: missing, above: missing.last?.version ?? first, isFenced: isFenced)
+            state, missing: missing, since: since ?? first - 1,
+            above: missing.last?.version ?? first, isFenced: isFenced)
     }
 
     @Test("keeps the later change of each object and the ids of its entries")
@@ -51,6 +52,25 @@ struct RoomMergeTests {
         #expect(merged.entries.map(\.id) == ["m1"])
         let later = merge(state, [try Fixture.update("a", "newer")], from: 50)
         #expect(later.entries.map(\.change) == [try Fixture.update("a", "newer")])
+    }
+
+    @Test(
+        "brings back what the others removed before it was changed here, not what was removed here")
+    func removals() throws {
+        let general = RoomEntry.Change.edited(
+            .objectUpdate(
+                uuid: "a", data: try Fixture.json(#"{"object":{"uuid":"a","type":"Mesh"}}"#),
+                changeType: "general"), by: "anna")
+        let removal = RoomEntry.Change.edited(.objectRemoval(uuid: "a"), by: "anna")
+        let theirs = state([try Fixture.update("a", "theirs"), removal])
+        let removedAt = theirs.version
+        let unseen = merge(theirs, [general], from: removedAt + 10, since: removedAt - 1)
+        #expect(unseen.entries.map(\.id) == ["m0"])
+        let seen = merge(theirs, [general], from: removedAt + 10, since: removedAt)
+        #expect(!seen.entries.map(\.change).contains(general))
+        let own = merge(
+            state([try Fixture.update("a", "theirs")]), [removal, general], from: 100, since: 50)
+        #expect(own.entries.map(\.change) == [removal])
     }
 
     @Test("folds to the same scene wherever the winners are appended")
@@ -123,9 +143,9 @@ struct RoomMergeTests {
         let merged = merge(state, [.left(memberID: "unknown", cause: .left)])
         #expect(merged.entries.map(\.change) == [.renamed(memberID: "", name: "")])
         #expect(merged.control.members == state.control.members)
-        let above = RoomMerge(state, missing: [], above: 19, isFenced: false)
+        let above = RoomMerge(state, missing: [], since: 10, above: 19, isFenced: false)
         #expect(above.entries.isEmpty)
-        let level = RoomMerge(state, missing: [], above: 20, isFenced: false)
+        let level = RoomMerge(state, missing: [], since: 10, above: 20, isFenced: false)
         #expect(level.entries.count == 1)
     }
 }

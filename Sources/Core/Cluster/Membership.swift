@@ -260,7 +260,11 @@ package struct Membership: Sendable {
     // MARK: Ourselves
 
     private func isLinked(now: Duration) -> Bool {
-        !hasStore || renewedAt.map { now - $0 < options.suspicion } ?? false
+        guard hasStore else { return true }
+        // By the time of the answer, or a slow way to the store would look like none; yet an answer
+        // to what was asked before a long sleep says nothing of now.
+        let isHeard = readAt.map { now - $0 < options.suspicion } ?? false
+        return isHeard && isOwnLeaseFresh(now: now)
     }
 
     private mutating func updateStanding(now: Duration) -> [MembershipAction] {

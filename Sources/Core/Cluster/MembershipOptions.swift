@@ -4,8 +4,8 @@ package struct MembershipOptions: Sendable, Hashable {
     package var heartbeat: Duration = .seconds(1)
     /// An instance whose beat has not moved for so long is dead.
     package var lease: Duration = .seconds(5)
-    /// A beat that has not moved for so long is asked after directly; and without a renewal of our
-    /// own for so long, we are no longer linked to the store.
+    /// A beat that has not moved for so long is asked after directly; and without an answer from the
+    /// store for so long, we are no longer linked to the store.
     package var suspicion: Duration = .seconds(2)
     /// Time without the store after which a peer that is still linked to it proves that we, and
     /// not the store, are cut off. Longer than `suspicion` by more than half a heartbeat, so that

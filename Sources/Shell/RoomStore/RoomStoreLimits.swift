@@ -36,9 +36,14 @@ package struct RoomStoreLimits: Sendable, Hashable {
 
     // MARK: Fallback
 
-    /// Bytes of entries that the process holds for Redis while it is away. Beyond: commits are
-    /// refused with `refusesWrites("STORAGE_UNAVAILABLE")`.
+    /// Bytes of entries that the process holds for Redis while it is away: those that only it has,
+    /// and those remembered (`tailEntries`). Beyond: what is only remembered is forgotten, of the
+    /// rooms first that were left alone longest; then edits, uploads and new rooms are refused with
+    /// `refusesWrites("STORAGE_UNAVAILABLE")`. The copies of the rooms themselves do not count.
     package var localBytes = 64 << 20
+    /// As many more for joins, leaves and the like, or the lists would tell of people who are gone.
+    /// Beyond: these are refused too.
+    package var localMembershipBytes = 4 << 20
     /// Entries remembered of each followed room: what this instance can give back to a Redis that
     /// returns without its last seconds. Beyond: the oldest are forgotten.
     package var tailEntries = 512

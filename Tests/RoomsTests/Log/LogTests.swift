@@ -122,6 +122,8 @@ struct RoomCodecTests {
     func roundTrip(change: RoomEntry.Change) throws {
         let entry = RoomEntry(id: "server-1#1-a.0", change: change)
         #expect(try RoomEntry(encoded: entry.encoded[...]) == entry)
+        let moved = RoomEntry(id: entry.id, change: entry.change, madeAt: 1 << 52)
+        #expect(try RoomEntry(encoded: moved.encoded[...]) == moved)
     }
 
     @Test("cut or altered entries are errors, never traps", arguments: changes)

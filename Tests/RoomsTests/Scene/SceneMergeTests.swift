@@ -72,6 +72,29 @@ struct SceneMergeTests {
         #expect(number(document, "b") == 12)
     }
 
+    @Test("a full upload removed again what was removed before it")
+    func uploadAfterRemoval() throws {
+        var document = try Fixture.document(Self.group)
+        document.apply(.objectRemoval(uuid: "a"), at: 10)
+        document.apply(.replace(editorData: Fixture.editor()), at: 30)
+        #expect(document.merge(local: [(20, object("a", 20, as: "object-added"))]).isEmpty)
+        #expect(document.merge(local: [(40, object("a", 40, as: "object-added"))]).count == 1)
+    }
+
+    @Test("what came over from another side counts as of when it was made")
+    func restamped() throws {
+        var document = try Fixture.document(Self.group)
+        document.apply(object("a", 100), at: 100)
+        document.apply(.objectRemoval(uuid: "b"), at: 101)
+        #expect(document.merge(local: [(50, object("a", 50)), (51, object("b", 51))]).isEmpty)
+        document.restamp(object("a", 100), from: 100, to: 40)
+        document.restamp(.objectRemoval(uuid: "b"), from: 101, to: 41)
+        document.restamp(object("c", 1), from: 99, to: 1)
+        let edits = [(50, object("a", 50)), (51, object("b", 51))] as [(UInt64, SceneEdit)]
+        #expect(document.merge(local: edits, since: 30).count == 2)
+        #expect(number(document, "a") == 50)
+    }
+
     @Test("an update that was of no effect on its own side is of none here")
     func withoutEffect() throws {
         var document = try Fixture.document(Self.group)

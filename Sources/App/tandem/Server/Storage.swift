@@ -29,9 +29,11 @@ final class Storage: Sendable {
             configuration: configuration, eventLoop: group.next(), logger: logger)
         redis = client
         leases = RedisLeaseStore(client: client)
+        var limits = RoomStoreLimits()
+        limits.localBytes = settings.maxDegradedBytes
         let fallback = FallbackRoomStore(
-            redis: RedisRoomStore(client: client, logger: logger), group: group,
-            roomLimits: roomLimits, logger: logger)
+            redis: RedisRoomStore(client: client, limits: limits, logger: logger), group: group,
+            limits: limits, roomLimits: roomLimits, logger: logger)
         self.fallback = fallback
         rooms = fallback
     }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Redis
 import RoomService
+import RoomStore
 import SocketIOServer
 
 /// Everything that the environment decides.
@@ -14,6 +15,8 @@ struct Settings: Sendable {
     var nodes: ClusterNodes
     /// Nil: embedded mode.
     var redis: RedisConfiguration?
+    /// Held for Redis while it is away.
+    var maxDegradedBytes = RoomStoreLimits().localBytes
     /// Whether the rooms' broadcasts are published for Node servers too.
     var mirrorsOfficially = false
     var origins: OriginPolicy
@@ -62,6 +65,8 @@ struct Settings: Sendable {
         origins = OriginPolicy(patterns: [])
         readCluster(&reader)
         redis = Self.readRedis(&reader)
+        maxDegradedBytes = reader.integer(
+            .maxDegradedBytes, 65_536...1 << 40, default: maxDegradedBytes)
         mirrorsOfficially = reader.integer(.relayOfficial, 0...1, default: 0) == 1
         if mirrorsOfficially, redis == nil {
             reader.report(.relayOfficial, "it needs Redis: set REDIS_URL or REDIS_HOST")

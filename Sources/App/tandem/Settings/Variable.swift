@@ -12,6 +12,7 @@ enum Variable: String, CaseIterable {
     case redisPassword = "REDIS_PASSWORD"
     case redisDatabase = "REDIS_DB"
     case redisSentinels = "REDIS_SENTINELS"
+    case maxDegradedBytes = "MAX_DEGRADED_BYTES"
     case relayOfficial = "RELAY_OFFICIAL"
     case corsOrigins = "CORS_ORIGINS"
     case trustedProxies = "TRUSTED_PROXIES"
@@ -63,6 +64,9 @@ enum Variable: String, CaseIterable {
         case .redisSentinels:
             "Sentinels, [primary@]host:port,host:port…; default: none; primary name default"
                 + " mymaster"
+        case .maxDegradedBytes:
+            "bytes of edits that this instance holds for Redis while that is away, then edits are"
+                + " refused; default 67108864"
         case .relayOfficial:
             "1: what is broadcast in rooms is published for Node servers with the official Redis"
                 + " adapter too; default 0"

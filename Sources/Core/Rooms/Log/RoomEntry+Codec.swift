@@ -1,6 +1,7 @@
 import JSON
 
-// An entry is stored as one JSON object: `k` its kind, `i` its id, then the fields of the kind.
+// An entry is stored as one JSON object: `k` its kind, `i` its id, `m` when it was made if that is
+// not its version, then the fields of the kind.
 //
 //     {"k":"left","i":"a1-7","member":"Zq…","cause":"swept"}
 //
@@ -9,6 +10,7 @@ import JSON
 extension RoomEntry {
     package var encoded: [UInt8] {
         var members = JSONMembers([("k", .string(change.kind)), ("i", .string(id))])
+        if let madeAt { members.append("m", .integer(madeAt)) }
         change.append(to: &members)
         return JSONValue.object(members).encoded
     }
@@ -16,6 +18,7 @@ extension RoomEntry {
     package init(encoded: ArraySlice<UInt8>) throws(RoomCodecError) {
         let stored = try StoredObject(encoded)
         id = try stored.string("i")
+        madeAt = stored.optional("m") == nil ? nil : try stored.version("m")
         change = try Change(kind: try stored.string("k"), stored)
     }
 }

@@ -5,6 +5,9 @@ package struct RoomEntry: Sendable, Hashable {
     /// Unique over all instances; tells after an outage whether the store had it already.
     package var id: String
     package var change: Change
+    /// For an edit that came over from another side of a partition: the version under which it was
+    /// committed there.
+    package var madeAt: Version?
 
     package enum Change: Sendable, Hashable {
         case created(creator: Member, passwordHash: String?, editor: SceneUpload?)
@@ -17,9 +20,10 @@ package struct RoomEntry: Sendable, Hashable {
         case deleted(by: String)
     }
 
-    package init(id: String, change: Change) {
+    package init(id: String, change: Change, madeAt: Version? = nil) {
         self.id = id
         self.change = change
+        self.madeAt = madeAt
     }
 }
 

@@ -22,19 +22,23 @@ extension SceneDocument {
         let ordered = edits.sorted { $0.0 < $1.0 }
         var otherSide = OtherSide(base: base ?? ordered.first?.0 ?? 0)
         var won: [SceneEdit] = []
-        for (version, edit) in ordered { won += merge(edit, at: version, &otherSide) }
+        for (version, edit) in ordered { won += merge(edit, at: version, from: &otherSide) }
         return won
     }
 
-    /// What is known of the side that the edits come from.
-    private struct OtherSide {
+    /// What is known of the side that edits come from.
+    package struct OtherSide: Sendable {
         let base: Version
         /// Objects that it has removed.
         var dead: Set<String> = []
+
+        /// - Parameter base: The version up to which both sides have the same log.
+        package init(base: Version) { self.base = base }
     }
 
-    private mutating func merge(
-        _ edit: SceneEdit, at version: Version, _ otherSide: inout OtherSide
+    /// As `merge(local:since:)`, for one edit after the other, in their order.
+    package mutating func merge(
+        _ edit: SceneEdit, at version: Version, from otherSide: inout OtherSide
     ) -> [SceneEdit] {
         switch edit {
         case .objectUpdate(let uuid, let data, let changeType):
@@ -93,7 +97,8 @@ extension SceneDocument {
             isRoot = true
             guard tree.isEmpty || version > tree[tree.root].version else { return [] }
         case .removed(let removed):
-            guard version > removed else { return [] }
+            // A full upload without the object was a removal of it too.
+            guard version > max(removed, replacedAt) else { return [] }
             if !ChangeType.adds(changeType) {
                 guard removed > otherSide.base else { return [] }
                 changeType = ChangeType.forceSync

@@ -20,6 +20,7 @@ extension LiveRoom {
         guard inFlight == nil, reloading == nil, !queue.isEmpty, !isGone else { return }
         let (flight, conditional, draft) = draftBatch()
         queue.removeFirst(flight.batch.count)
+        editsFirst = .max
         guard !flight.entries.isEmpty else {
             finish(flight)
             return pump()
@@ -43,7 +44,7 @@ extension LiveRoom {
         var conditional = false
         var bytes = 0
         let stamp = max(environment.clock.last, state.version)
-        for pending in queue.operations.prefix(limits.batchOperations) {
+        for pending in queue.operations.prefix(min(limits.batchOperations, editsFirst)) {
             let size = pending.operation.approximateBytes
             if !flight.batch.isEmpty, bytes + size > limits.batchBytes { break }
             let decision = draft.decide(pending.operation, limits: environment.options.room)
@@ -88,8 +89,27 @@ extension LiveRoom {
             environment.metrics.count(\.storeFailures)
             environment.logger.debug(
                 "commit failed", metadata: ["room": "\(id)", "error": "\(error)"])
-            fail(flight, .storageUnavailable)
+            if case RoomStoreError.refusesWrites = error {
+                refused(flight)
+            } else {
+                fail(flight, .storageUnavailable)
+            }
         }
+    }
+
+    /// The store takes no more. What says who is here still has room there: only what changes the
+    /// scene is refused.
+    private func refused(_ flight: InFlight) {
+        let isScene = flight.batch.map(\.operation.changesScene)
+        guard isScene.contains(true), isScene.contains(false) else {
+            return fail(flight, .storageUnavailable)
+        }
+        inFlight = nil
+        queue.putBack(zip(flight.batch, isScene).filter { !$0.1 }.map(\.0))
+        for (index, pending) in flight.batch.enumerated() where isScene[index] {
+            pending.complete(flight.results[index] ?? .failed(.storageUnavailable))
+        }
+        pump()
     }
 
     private func committed(
@@ -145,7 +165,15 @@ extension LiveRoom {
             pending.attempts += 1
             return pending
         }
-        queue.putBack(tried.filter { $0.attempts <= Self.maxAttempts })
+        let left = tried.filter { $0.attempts <= Self.maxAttempts }
+        let edits = left.filter(\.operation.isEdit)
+        if !edits.isEmpty, left.allSatisfy({ $0.operation.isEdit || $0.operation.isMembership }) {
+            // Edits need not wait until those who come and go win against other instances.
+            editsFirst = edits.count
+            queue.putBack(edits + left.filter(\.operation.isMembership))
+        } else {
+            queue.putBack(left)
+        }
         sequencer.heard(of: head)
         for pending in tried where pending.attempts > Self.maxAttempts {
             pending.complete(.failed(.storageUnavailable))
@@ -321,6 +349,22 @@ extension [RoomEntry.Change] {
 }
 
 extension RoomOperation {
+    fileprivate var changesScene: Bool {
+        switch self {
+        case .edit, .upload: true
+        case .join, .leave, .rename, .delete, .sweep, .checkHost: false
+        }
+    }
+
+    fileprivate var isEdit: Bool { if case .edit = self { true } else { false } }
+
+    fileprivate var isMembership: Bool {
+        switch self {
+        case .join, .leave, .rename, .sweep, .checkHost: true
+        case .edit, .upload, .delete: false
+        }
+    }
+
     /// Bytes of its log entry, roughly.
     var approximateBytes: Int {
         switch self {

@@ -33,6 +33,8 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
 
     var state: RoomState
     var sequencer: EntrySequencer
+    /// Operations of the next commit at most: the edits that were put first in the queue.
+    var editsFirst = Int.max
     var queue = OperationQueue()
     var inFlight: InFlight?
     var isReading = false

@@ -24,6 +24,7 @@ extension FallbackRooms {
             record.tail.trim(toBytes: limits.tailBytes, entries: 1)
         }
         tailBytes += record.tail.bytes
+        record.usedAt = nextUse()
         if let summary {
             record.summary = summary
             record.summary?.epoch = epoch
@@ -43,6 +44,7 @@ extension FallbackRooms {
     mutating func note(_ stored: StoredRoom, of room: String) -> Bool {
         guard let record = records[room] else { return true }
         if record.epoch == stored.epoch, stored.head < record.highest { return false }
+        forgetAbandonedLine(of: room)
         note(stored.entries, of: room, epoch: stored.epoch)
         raise(room, to: stored.head)
         return true
@@ -58,11 +60,11 @@ extension FallbackRooms {
     }
 
     /// Takes the record out, so that it is changed in place.
-    private mutating func takeRecord(_ room: String) -> Record? {
+    mutating func takeRecord(_ room: String) -> Record? {
         records.removeValue(forKey: room)
     }
 
-    private mutating func put(_ record: Record, for room: String) {
+    mutating func put(_ record: Record, for room: String) {
         if record.isNeeded {
             records[room] = record
         } else {
@@ -210,21 +212,13 @@ extension FallbackRooms {
         return (outcome, record.tap)
     }
 
-    /// What the entries weigh, if there is room for them.
-    private mutating func admit(_ entries: [RoomEntry]) throws(RoomStoreError) -> Int {
-        let bytes = entries.approximateBytes
-        guard counts.localBytes + bytes <= limits.localBytes else {
-            counts.refusedCommits += 1
-            throw .refusesWrites(code: "STORAGE_UNAVAILABLE")
-        }
-        return bytes
-    }
-
     private mutating func count(_ entries: Int, _ bytes: Int, in room: String, origin: String) {
         counts.localEntries += UInt64(entries)
         counts.localBytes += bytes
         records[room]?.local?.bytes += bytes
         records[room]?.local?.origins.insert(origin)
+        let use = nextUse()
+        records[room]?.usedAt = use
     }
 
     /// Entries that the shared store has not acknowledged.
@@ -307,6 +301,21 @@ extension FallbackRooms {
         var isDoubted = false
         /// The follower has not been told of everything.
         var hasMissedNotices = false
+    }
+
+    /// The room goes on along the line of the shared store. Entries of ours up to here may have the
+    /// numbers of others there; they are forgotten once the follower has left them too.
+    mutating func abandonLine(of room: String, upTo version: Version) {
+        records[room]?.abandoned = version
+    }
+
+    private mutating func forgetAbandonedLine(of room: String) {
+        guard let version = records[room]?.abandoned, var record = takeRecord(room) else { return }
+        tailBytes -= record.tail.bytes
+        record.tail.forget(upTo: version)
+        tailBytes += record.tail.bytes
+        record.abandoned = nil
+        put(record, for: room)
     }
 
     mutating func end(_ room: String, _ ending: Ending) -> Aftermath {

@@ -48,12 +48,16 @@ struct FallbackRooms: Sendable {
         var epoch: Version = 0
         /// The highest version of this epoch that passed through here: never to be fallen below.
         var highest: Version = 0
+        /// Up to here what is remembered is of a line that was merged into another.
+        var abandoned: Version?
         /// As last committed through here.
         var summary: RoomSummary?
         var local: Local?
         var deletion: Reconciliation.Deletion?
         var waiting: [EventLoopPromise<Resumption>] = []
         var failures = 0
+        /// When it was last committed to or heard of, counted in uses of all rooms.
+        var usedAt: UInt64 = 0
         /// The connection became another one during the reconciliation.
         var isDoubted = false
         /// A notice was kept from the follower.
@@ -89,6 +93,7 @@ struct FallbackRooms: Sendable {
     var records: [String: Record] = [:]
     var memory: MemoryRooms
     var tailBytes = 0
+    private var uses: UInt64 = 0
     /// Operations that came before it was known whether there is a shared store.
     private var undecided: [EventLoopPromise<Resumption>] = []
     /// Rooms to be reconciled, or being so, while the shared store is there.
@@ -105,6 +110,11 @@ struct FallbackRooms: Sendable {
     }
 
     var pendingRooms: Int { pending.count }
+
+    mutating func nextUse() -> UInt64 {
+        uses += 1
+        return uses
+    }
 
     var state: FallbackState {
         switch availability {

@@ -19,6 +19,8 @@ package struct FallbackCounts: Sendable, Hashable {
     /// Bytes of entries held for the shared store now.
     package var localBytes = 0
     package var refusedCommits: UInt64 = 0
+    /// Rooms of which nothing is remembered any more, for want of memory.
+    package var forgottenTails: UInt64 = 0
     /// Rooms found as they were left.
     package var unchangedRooms: UInt64 = 0
     /// Rooms whose log was continued.

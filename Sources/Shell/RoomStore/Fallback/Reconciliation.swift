@@ -55,8 +55,9 @@ enum Reconciliation {
         case follow(head: Version)
         case append([VersionedEntry], at: RoomPosition)
         case restore(replacing: RoomPosition)
-        /// `missing`: what the shared store, which stands at `head`, does not have.
-        case merge(missing: [VersionedEntry], head: Version)
+        /// `missing`: what the shared store, which stands at `head`, does not have. `since`: up to
+        /// there both have the same, as far as is known.
+        case merge(missing: [VersionedEntry], since: Version, head: Version)
     }
 
     static func compare(_ ours: Ours, with stored: StoredHead) -> FirstStep {
@@ -96,9 +97,10 @@ enum Reconciliation {
             let uncertain = ours.chain.filter {
                 $0.version > log.start || $0.version > ours.base || !$0.entry.change.isMembership
             }
-            let missing = lacking(uncertain, theirVersions) + loose
+            let missing = withoutDeparted(lacking(uncertain, theirVersions), ours) + loose
             return missing.isEmpty && log.head > ours.position.version
-                ? .follow(head: log.head) : .merge(missing: missing, head: log.head)
+                ? .follow(head: log.head)
+                : .merge(missing: missing, since: ours.start, head: log.head)
         }
         let mine = ours.chain.filter { $0.version > parting }
         let theirs = log.entries.filter { $0.version > parting }
@@ -107,8 +109,19 @@ enum Reconciliation {
         }
         let isOutdated = ours.isFenced && mine.contains { $0.entry.change.isMembership }
         if theirs.isEmpty, !mine.isEmpty, !isOutdated { return .append(mine, at: head) }
-        let missing = lacking(mine, theirVersions)
-        return .merge(missing: missing + loose, head: log.head)
+        let missing = withoutDeparted(lacking(mine, theirVersions), ours)
+        return .merge(missing: missing + loose, since: parting, head: log.head)
+    }
+
+    /// Nobody comes back who has come and gone here, and of whom the other side knows that he went.
+    private static func withoutDeparted(
+        _ missing: [VersionedEntry], _ ours: Ours
+    ) -> [VersionedEntry] {
+        let known = RoomMerge.gone(ours.chain).subtracting(RoomMerge.gone(missing))
+        return missing.filter { entry in
+            guard case .joined(let member, _, _) = entry.entry.change else { return true }
+            return !known.contains(member.id)
+        }
     }
 
     /// Those of our entries that the other side does not know. One of ours that it does know may
@@ -129,7 +142,10 @@ enum Reconciliation {
             }
             var raised = entry
             raised.version = max(entry.version, floor + 1)
-            if floor > 0 { floors[edit.target] = raised.version }
+            if floor > 0 {
+                raised.entry.madeAt = nil
+                floors[edit.target] = raised.version
+            }
             return raised
         }
     }
@@ -215,7 +231,8 @@ extension Reconciliation.Plan: CustomStringConvertible {
         case .follow(let head): "follow to \(head)"
         case .append(let entries, let head): "append \(entries.ids) at \(head.version)"
         case .restore(let replaced): "restore over \(replaced.version)"
-        case .merge(let missing, let head): "merge \(missing.ids) into \(head)"
+        case .merge(let missing, let since, let head):
+            "merge \(missing.ids) since \(since) into \(head)"
         }
     }
 }

@@ -13,20 +13,36 @@ struct RoomMerge: Sendable {
     /// The room's control state after that.
     private(set) var control: RoomControl
     private var scene: SceneDocument
+    private var otherSide: SceneDocument.OtherSide
     private let isFenced: Bool
     private let limits: RoomLimits
 
     /// - Parameters:
     ///   - state: The room as stored.
     ///   - missing: Our entries that it does not have, in order.
+    ///   - log: The last of the entries that the stored room was folded from, as far as at hand.
+    ///   - base: The version up to which both have the same log.
     ///   - version: What our members have seen: the result lies above it.
     ///   - isFenced: Our members are not ours any more, so nothing is said about them.
     init(
-        _ state: RoomState, missing: [VersionedEntry], above version: Version, isFenced: Bool,
+        _ state: RoomState, log: [VersionedEntry] = [], missing: [VersionedEntry],
+        since base: Version,
+        above version: Version, isFenced: Bool,
         limits: RoomLimits = RoomLimits()
     ) {
         control = state.control
         scene = state.scene
+        for stored in log {
+            guard let madeAt = stored.entry.madeAt else { continue }
+            switch stored.entry.change {
+            case .edited(let edit, _): scene.restamp(edit, from: stored.version, to: madeAt)
+            case .uploaded(let upload, _):
+                let edit = SceneEdit.replace(editorData: upload.editorData)
+                scene.restamp(edit, from: stored.version, to: madeAt)
+            default: break
+            }
+        }
+        otherSide = SceneDocument.OtherSide(base: base)
         self.isFenced = isFenced
         self.limits = limits
         let gone = Self.gone(missing)
@@ -39,7 +55,7 @@ struct RoomMerge: Sendable {
     }
 
     /// Members that came and went meanwhile.
-    private static func gone(_ missing: [VersionedEntry]) -> Set<String> {
+    static func gone(_ missing: [VersionedEntry]) -> Set<String> {
         var gone: Set<String> = []
         for entry in missing {
             switch entry.entry.change {
@@ -56,11 +72,12 @@ struct RoomMerge: Sendable {
     private mutating func merge(_ entry: VersionedEntry, gone: Set<String>) {
         let id = entry.entry.id
         switch entry.entry.change {
-        case .edited(let edit, let author): merge(edit, by: author, id, at: entry.version)
+        case .edited(let edit, let author):
+            merge(edit, by: author, id, at: entry.entry.madeAt ?? entry.version)
         case .uploaded(let upload, let author):
             merge(
-                .replace(editorData: upload.editorData), by: author, id, at: entry.version,
-                upload)
+                .replace(editorData: upload.editorData), by: author, id,
+                at: entry.entry.madeAt ?? entry.version, upload)
         case .joined, .left, .renamed, .hostHandedOver:
             if !isFenced { mergeMembership(entry.entry, gone: gone) }
         case .created, .deleted: break
@@ -71,14 +88,15 @@ struct RoomMerge: Sendable {
         _ edit: SceneEdit, by author: String, _ id: String, at version: Version,
         _ upload: SceneUpload? = nil
     ) {
-        for (index, winner) in scene.merge(local: [(version, edit)]).enumerated() {
+        let winners = scene.merge(edit, at: version, from: &otherSide)
+        for (index, winner) in winners.enumerated() {
             let id = index == 0 ? id : "\(id)~\(index)"
             guard case .replace(let editorData) = winner else {
-                emit(id, .edited(winner, by: author))
+                emit(id, .edited(winner, by: author), madeAt: index == 0 ? version : nil)
                 continue
             }
             if let upload, upload.editorData == editorData {
-                emit(id, .uploaded(upload, by: author))
+                emit(id, .uploaded(upload, by: author), madeAt: version)
             } else if let merged = try? SceneUpload(checking: editorData) {
                 emit(id, .uploaded(merged, by: author))
             }
@@ -111,8 +129,10 @@ struct RoomMerge: Sendable {
         }
     }
 
-    private mutating func emit(_ id: String, _ change: RoomEntry.Change) {
-        let entry = RoomEntry(id: id, change: change)
+    private mutating func emit(
+        _ id: String, _ change: RoomEntry.Change, madeAt: Version? = nil
+    ) {
+        let entry = RoomEntry(id: id, change: change, madeAt: madeAt)
         entries.append(entry)
         control.fold(
             VersionedEntry(

@@ -31,6 +31,12 @@ struct RoomTail: Sendable {
         }
     }
 
+    mutating func forget(upTo version: Version) {
+        entries = entries[head...].filter { $0.version > version }
+        head = 0
+        bytes = entries.approximateBytes
+    }
+
     /// The entries that lead up to `version`, each naming the one before it.
     func chain(to version: Version) -> [VersionedEntry] {
         var known: [Version: VersionedEntry] = [:]

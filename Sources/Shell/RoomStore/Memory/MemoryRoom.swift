@@ -90,6 +90,11 @@ struct MemoryRoom: Sendable {
         log.removeFirst(dropped)
     }
 
+    mutating func forgetLog(upTo version: Version) {
+        let last = min(version, checkpoint?.version ?? 0)
+        log.removeFirst(log.count - entries(after: last).count)
+    }
+
     var stored: StoredRoom {
         StoredRoom(
             epoch: epoch, head: head, checkpoint: checkpoint?.bytes,

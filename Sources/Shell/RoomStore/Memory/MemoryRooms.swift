@@ -128,6 +128,11 @@ package struct MemoryRooms: Sendable {
         return .done
     }
 
+    /// Forgets entries that the checkpoint of a room contains.
+    mutating func forgetLog(of room: String, upTo version: Version) {
+        rooms[room]?.forgetLog(upTo: version)
+    }
+
     /// Forgets a room without a trace.
     mutating func forget(_ room: String) { rooms[room] = nil }
 }
