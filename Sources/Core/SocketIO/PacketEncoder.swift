@@ -41,12 +41,16 @@ package enum PacketEncoder {
         return output
     }
 
-    /// The answer to an accepted CONNECT: `0{"sid":"…"}`; in revision 4 `0`.
+    /// The answer to an accepted CONNECT: `0{"sid":"…"}`, with the `pid` of a client that may
+    /// recover `0{"sid":"…","pid":"…"}`; in revision 4 `0`.
     package static func connect(
-        sid: String, namespace: String = "/", revision: ProtocolRevision = .five
+        sid: String, pid: String? = nil, namespace: String = "/",
+        revision: ProtocolRevision = .five
     ) -> [UInt8] {
         guard revision == .five else { return encode(Packet(.connect, namespace: namespace)) }
-        let payload: JSONValue = ["sid": .string(sid)]
+        var members: JSONMembers = ["sid": .string(sid)]
+        if let pid { members.append("pid", .string(pid)) }
+        let payload = JSONValue.object(members)
         return encode(Packet(.connect, namespace: namespace, payload: payload.json))
     }
 

@@ -76,6 +76,7 @@ final class Janitor: Sendable {
         let now = environment.clock.nowMilliseconds
         for room in shard.liveRooms {
             room.removeUnconnected()
+            room.forgetRecent()
             if room.control.hostID == nil, !room.links.isEmpty {
                 room.submit(.checkHost(nowMilliseconds: now)) { _ in }
             }

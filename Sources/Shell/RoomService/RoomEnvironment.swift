@@ -27,6 +27,7 @@ final class RoomEnvironment: Sendable {
     /// Tells servers of other kinds of a room's broadcast; nil where there are none. Called by one
     /// instance of the cluster for each broadcast that follows from an entry. From any thread.
     let mirror: Mirror?
+    private let draining = NIOLockedValueBox(false)
     private let operations = NIOLockedValueBox<UInt64>(0)
 
     init(
@@ -46,6 +47,12 @@ final class RoomEnvironment: Sendable {
         self.isStoreSettled = isStoreSettled
         self.mirror = mirror
         self.onFenced = onFenced
+    }
+
+    /// This instance is on its way out.
+    var isDraining: Bool {
+        get { draining.withLockedValue { $0 } }
+        set { draining.withLockedValue { $0 = newValue } }
     }
 
     /// An id for an operation, unique over all instances and restarts.

@@ -18,6 +18,10 @@ package final class RoomMetrics: Sendable {
         package var redirects: UInt64 = 0
         package var oversizedMessages: UInt64 = 0
         package var fenced: UInt64 = 0
+        /// Clients that came back as the members they were, with what they missed.
+        package var recoveries: UInt64 = 0
+        /// Members that came back and got the scene instead of what they missed.
+        package var recoveriesByScene: UInt64 = 0
     }
 
     /// What there is now.

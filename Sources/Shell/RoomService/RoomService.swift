@@ -27,6 +27,7 @@ package final class RoomService: Sendable {
     let directory: RoomDirectory
     let cluster: ClusterService
     let addressBudgets: AddressBudgets
+    let recovery: RoomRecovery
     private let hasher: PasswordHasher
     private let ledgers: NIOLockedValueBox<Ledgers>
     private let sessions = NIOLockedValueBox<[String: MemberSession]>([:])
@@ -52,6 +53,7 @@ package final class RoomService: Sendable {
         self.cluster = cluster
         self.hasher = hasher
         registry = RoomRegistry(loops: eventLoops, environment: environment)
+        recovery = RoomRecovery(environment: environment, registry: registry)
         directory = RoomDirectory(
             environment: environment, cluster: cluster, eventLoop: eventLoops[0])
         let limits = options.limits
@@ -84,7 +86,9 @@ package final class RoomService: Sendable {
             let session = MemberSession(socket: socket, service: self)
             self.sessions.withLockedValue { $0[socket.id] = session }
             session.attach()
+            if let ticket = socket.lost?.context as? ReturnTicket { session.comeBack(by: ticket) }
         }
+        environment.namespace.recover(by: recovery)
         cluster.onFenced { [weak self] in self?.fenced($0) }
         cluster.onGone { [weak self] in self?.janitor.sweep($0) }
         janitor.start()
@@ -115,6 +119,7 @@ package final class RoomService: Sendable {
 
     /// Tells the clients of this instance, and only those, that it goes.
     package func announceShutdown() {
+        environment.isDraining = true
         let payload: JSONValue = [
             "message": .string(environment.messages.shutdown),
             "timestamp": .int(environment.clock.nowMilliseconds),
@@ -143,7 +148,11 @@ package final class RoomService: Sendable {
     // MARK: For sessions
 
     func sessionClosed(_ session: MemberSession) {
-        sessions.withLockedValue { $0[session.socket.id] = nil }
+        sessions.withLockedValue { sessions in
+            // Its client may be back already, under the same id.
+            guard sessions[session.socket.id] === session else { return }
+            sessions[session.socket.id] = nil
+        }
     }
 
     /// Whether the address may create another room; counts it. Nil, a trusted address, may.

@@ -13,6 +13,10 @@ package struct RoomServiceOptions: Sendable {
     /// connections, or runs anew, they have 3 s.
     package var silentReturnMilliseconds: Int64 = 0
 
+    /// Whether clients are told what they need to come back as who they were
+    /// (`CONNECTION_RECOVERY`).
+    package var offersRecovery = true
+
     package init() {}
 }
 
@@ -68,6 +72,27 @@ package struct ServiceLimits: Sendable, Hashable {
     package var overdueEdits = 100
     /// Milliseconds for `overdueEdits`; longer than a store that works takes.
     package var overdueMilliseconds: Int64 = 2_500
+    /// Milliseconds that a member stays in the room whose connection broke, if its client may come
+    /// back by itself. Beyond: it leaves.
+    package var returnMilliseconds: Int64 = 3_000
+    /// Clients that look for what they missed at once. Beyond: the next wait in order.
+    package var recoveriesAtOnce = 64
+    /// Clients that wait for that. Beyond: they come back as new.
+    package var recoveriesWaiting = 10_000
+    /// Milliseconds that a returning client waits for a room that cannot be opened at the moment.
+    /// Beyond: it comes back as new.
+    package var recoveryPatience: Int64 = 2_000
+    /// Log entries that a returning client may have missed. Beyond: it gets the scene instead.
+    package var recoveredEntries = 2_000
+    /// Bytes of these. Beyond: it gets the scene instead.
+    package var recoveredBytes = 2 << 20
+    /// Log entries of one room kept while clients return to it. Beyond: those on their way get the
+    /// scene.
+    package var recentEntries = 10_000
+    /// Bytes of these. Beyond: as with `recentEntries`.
+    package var recentBytes = 8 << 20
+    /// Milliseconds that they are kept after the last client asked.
+    package var recentMilliseconds: Int64 = 5_000
     /// Rooms of all instances, as last listed. Beyond: `CREATION_ERROR`.
     package var rooms = 100_000
 

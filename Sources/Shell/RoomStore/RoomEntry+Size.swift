@@ -8,7 +8,7 @@ extension RoomEntry {
             case .created(_, _, let editor): editor?.editorData.bytes.count ?? 0
             case .uploaded(let upload, _): upload.editorData.bytes.count
             case .edited(let edit, _): edit.byteCount
-            case .joined, .left, .renamed, .hostHandedOver, .deleted: 0
+            case .joined, .left, .away, .moved, .renamed, .hostHandedOver, .deleted: 0
             }
         return payload + 256
     }

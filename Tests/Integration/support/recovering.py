@@ -11,15 +11,6 @@ class RecoveringClient(RoomClient):
         query = {"roomId": room, "recovery": "1"}
         super().__init__(url, query=query, **options)
         self.room = room
-        self.recovered = False
-
-    @property
-    def offset(self) -> str | None:
-        """The last argument of the last event that carries one."""
-        for event in reversed(self.events):
-            if event.args and isinstance(event.args[-1], str):
-                return event.args[-1]
-        return None
 
     async def resume(self, url: str, timeout: float = 8.0) -> "RecoveringClient":
         """A new connection in place of this one, with its events before its own."""
@@ -29,7 +20,7 @@ class RecoveringClient(RoomClient):
             auth["offset"] = self.offset
         after = RecoveringClient(url, self.room, auth=auth, browser=self.browser)
         after.events = list(self.events)
+        after.offset = self.offset
         after._owns_browser, self._owns_browser = self._owns_browser, False
         await after.connect(timeout)
-        after.recovered = after.pid == self.pid
         return after

@@ -83,7 +83,10 @@ class WireSocket:
 
         self.open_packet: dict = {}
         self.sid: str | None = None
-        self.pid: str | None = None  # of a session that can be recovered
+        # For coming back, as stock clients keep them: the secret and the last place told.
+        self.pid: str | None = None
+        self.offset: str | None = None
+        self.recovered = False
         self.events: list[Event] = []
         self.close_reason: str | None = None
         self.close_code: int | None = None
@@ -142,6 +145,8 @@ class WireSocket:
             elif packet.startswith("40"):
                 answer = json.loads(packet[2:])
                 self.sid, self.pid = answer["sid"], answer.get("pid")
+                asked = (self.auth or {}).get("pid") if isinstance(self.auth, dict) else None
+                self.recovered = self.pid is not None and self.pid == asked
                 break
             elif packet.startswith("44"):
                 error = json.loads(packet[2:])
@@ -274,6 +279,8 @@ class WireSocket:
     def _complete(self, kind: str, number: str, value: list):
         if kind in "25":
             event = Event(time.monotonic(), value[0], value[1:])
+            if self.pid and not number and isinstance(value[-1], str):
+                self.offset = value[-1]
             self.events.append(event)
             if self.on_event:
                 self.on_event(event)

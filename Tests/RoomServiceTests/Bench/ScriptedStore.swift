@@ -62,9 +62,11 @@ final class ScriptedStore: RoomStore, Sendable {
         func currentCheckpoint() -> RoomCheckpoint? { inner.currentCheckpoint() }
     }
 
-    init(loop: any EventLoop) {
+    init(loop: any EventLoop, besides other: ScriptedStore? = nil) {
         self.loop = loop
-        base = MemoryRoomStore(group: loop, isDurable: true)
+        base =
+            other.map { MemoryRoomStore(sharing: $0.base) }
+            ?? MemoryRoomStore(group: loop, isDurable: true)
     }
 
     // MARK: For tests

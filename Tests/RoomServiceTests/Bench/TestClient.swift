@@ -22,13 +22,29 @@ final class TestSession: EngineSession, Sendable {
         var delegate: (any EngineSessionDelegate)?
     }
 
-    init(_ eventLoop: any EventLoop, address: String, cookie: String?) {
+    init(
+        _ eventLoop: any EventLoop, address: String, cookie: String?,
+        query: [(name: String, value: String)] = []
+    ) {
         self.eventLoop = eventLoop
         var headers = HTTPHeaders()
         if let cookie { headers.add(name: "cookie", value: "tandem_resume=\(cookie)") }
         request = HandshakeRequest(
-            method: .GET, path: "/socket.io/", query: [], headers: headers,
+            method: .GET, path: "/socket.io/", query: query, headers: headers,
             remoteAddress: address, peerAddress: address, isWebSocket: true)
+    }
+
+    /// The request of a client that says what it is.
+    static func request(
+        agent: String?, extensions: String?, recovery: String?
+    ) -> HandshakeRequest {
+        var headers = HTTPHeaders()
+        if let agent { headers.add(name: "user-agent", value: agent) }
+        if let extensions { headers.add(name: "sec-websocket-extensions", value: extensions) }
+        return HandshakeRequest(
+            method: .GET, path: "/socket.io/", query: recovery.map { [("recovery", $0)] } ?? [],
+            headers: headers, remoteAddress: "10.0.0.1", peerAddress: "10.0.0.1",
+            isWebSocket: true)
     }
 
     var closed: EngineCloseReason? { state.withLockedValue { $0.closed } }
@@ -89,6 +105,8 @@ final class TestClient {
     struct Message: CustomStringConvertible {
         let name: String
         let payload: JSONText
+        /// What came behind the payload.
+        var offset: String?
 
         var description: String { "\(name) \(payload.text)" }
     }
@@ -96,11 +114,18 @@ final class TestClient {
     let session: TestSession
     let loop: ManualLoop
     private(set) var id = ""
+    /// What a stock client keeps to come back with.
+    private(set) var pid: String?
+    private(set) var offset: String?
+    /// As a stock client has it.
+    private(set) var isRecovered = false
     private var unread: [Message] = []
     private var nextAck = 0
 
-    init(_ session: TestSession, on loop: ManualLoop) {
+    init(_ session: TestSession, on loop: ManualLoop, after earlier: TestClient? = nil) {
         self.session = session
+        pid = earlier?.pid
+        offset = earlier?.offset
         self.loop = loop
     }
 
@@ -173,12 +198,19 @@ final class TestClient {
             let body = JSONText(unchecked: bytes[start...])
             let elements = body.elements
             switch bytes.first {
-            case UInt8(ascii: "0"): id = body["sid"]?.string ?? ""
+            case UInt8(ascii: "0"):
+                id = body["sid"]?.string ?? ""
+                let given = body["pid"]?.string
+                isRecovered = given != nil && given == pid
+                pid = given
             case UInt8(ascii: "2"):
+                let last = elements.last?.string
+                if pid != nil, let last { offset = last }
                 unread.append(
                     Message(
                         name: elements[0].string ?? "",
-                        payload: elements.count > 1 ? elements[1] : .null))
+                        payload: elements.count > 1 ? elements[1] : .null,
+                        offset: elements.count > 2 ? last : nil))
             case UInt8(ascii: "3"):
                 let number = String(decoding: bytes[1..<start], as: UTF8.self)
                 unread.append(Message(name: "ack \(number)", payload: elements[0]))

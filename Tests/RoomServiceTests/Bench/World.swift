@@ -33,6 +33,7 @@ final class World {
     private let settled: Flag
     let mirror: MirrorRecord
     private var clients: [TestClient] = []
+    private let ownsLoops: Bool
 
     final class Flag: Sendable {
         private let box = Mutex(true)
@@ -45,19 +46,21 @@ final class World {
     init(
         loops count: Int = 1, hasLeases: Bool = false, mirrors: Bool = false,
         options: RoomServiceOptions = .init(),
-        probe: ClusterService.Probe? = nil
+        probe: ClusterService.Probe? = nil, besides first: World? = nil
     ) throws {
-        let time = ManualTime()
+        let time = first?.time ?? ManualTime()
         self.time = time
-        loops = (0..<count).map { _ in ManualLoop(time) }
-        store = ScriptedStore(loop: loops[0])
+        ownsLoops = first == nil
+        loops = first?.loops ?? (0..<count).map { _ in ManualLoop(time) }
+        store = ScriptedStore(loop: loops[0], besides: first?.store)
         leases = hasLeases ? ScriptedLeases(loop: loops[0]) : nil
         let nodes = try ClusterNodes(
             parsing: "server-1=127.0.0.1:3001=http://one,server-2=127.0.0.1:3002=http://two")
-        identity = InstanceIdentity(instanceID: "server-1")
+        identity = InstanceIdentity(instanceID: first == nil ? "server-1" : "server-2")
         let loop = loops[0]
         cluster = ClusterService(
-            own: nodes.nodes[0], nodes: nodes, leaseStore: leases, options: MembershipOptions(),
+            own: nodes.nodes[first == nil ? 0 : 1], nodes: nodes, leaseStore: leases,
+            options: MembershipOptions(),
             clock: SharedClock(wallMilliseconds: Self.wall) { time.now }, identity: identity,
             eventLoop: loop, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             probe: probe ?? { _ in loop.makeSucceededFuture(.silent) })
@@ -81,7 +84,7 @@ final class World {
     deinit {
         service.stop()
         loops[0].perform { store.close() }
-        for loop in loops { loop.shutDown() }
+        if ownsLoops { for loop in loops { loop.shutDown() } }
         #expect(store.violations == [])
     }
 
@@ -122,30 +125,54 @@ final class World {
 
     // MARK: Clients
 
+    /// - Parameters:
+    ///   - recovers: The client takes part in connection state recovery.
+    ///   - earlier: What the client was before its connection broke.
+    ///   - auth: Sent in the place of what a stock client sends.
     func connect(
-        loop index: Int = 0, cookie: String? = nil, address: String = "10.0.0.1"
+        loop index: Int = 0, cookie: String? = nil, address: String = "10.0.0.1",
+        recovers: Bool = false, after earlier: TestClient? = nil, auth: String? = nil
+    ) -> TestClient {
+        let client = beginConnecting(
+            loop: index, cookie: cookie, address: address, recovers: recovers, after: earlier,
+            auth: auth)
+        run()
+        client.readConnected()
+        return client
+    }
+
+    /// As `connect`; the server has not looked at it further than its loop's present turn.
+    func beginConnecting(
+        loop index: Int = 0, cookie: String? = nil, address: String = "10.0.0.1",
+        recovers: Bool = false, after earlier: TestClient? = nil, auth: String? = nil
     ) -> TestClient {
         let loop = loops[index]
-        let session = TestSession(loop, address: address, cookie: cookie)
-        let client = TestClient(session, on: loop)
+        let query = recovers || earlier != nil ? [(name: "recovery", value: "1")] : []
+        let session = TestSession(loop, address: address, cookie: cookie, query: query)
+        let client = TestClient(session, on: loop, after: earlier)
         loop.perform {
             _ = SocketIOConnection(
                 session, namespaces: namespaces, limits: SocketLimits(),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
-        client.send("0")
-        run()
-        client.readConnected()
+        client.send("0" + (auth ?? earlier.map(Self.auth) ?? ""))
         clients.append(client)
         return client
+    }
+
+    /// What a stock client that comes back sends with CONNECT.
+    private static func auth(of client: TestClient) -> String {
+        guard let pid = client.pid else { return "" }
+        let offset = client.offset.map { #","offset":"\#($0)""# } ?? ""
+        return #"{"pid":"\#(pid)"\#(offset)}"#
     }
 
     /// A client that has made a room; what it was sent is read.
     func host(
         _ room: String = "room", editor: String? = nil, loop: Int = 0, cookie: String? = nil,
-        name: String = "Hanna"
+        name: String = "Hanna", recovers: Bool = false
     ) throws -> TestClient {
-        let client = connect(loop: loop, cookie: cookie)
+        let client = connect(loop: loop, cookie: cookie, recovers: recovers)
         client.emit(
             "create-room",
             #"{"roomId":"\#(room)","userName":"\#(name)","editor":\#(editor ?? "null")}"#)
@@ -157,10 +184,11 @@ final class World {
 
     /// A client that has joined a room a millisecond later; what it was sent is read.
     func guest(
-        _ room: String = "room", loop: Int = 0, cookie: String? = nil, name: String = "Gast"
+        _ room: String = "room", loop: Int = 0, cookie: String? = nil, name: String = "Gast",
+        recovers: Bool = false
     ) throws -> TestClient {
         advance(.milliseconds(1))
-        let client = connect(loop: loop, cookie: cookie)
+        let client = connect(loop: loop, cookie: cookie, recovers: recovers)
         client.emit("join-room", #"{"roomId":"\#(room)","userName":"\#(name)"}"#)
         run()
         try #require(client.next("joined-room") != nil)

@@ -212,6 +212,7 @@ final class Instance: Sendable {
         var options = RoomServiceOptions()
         settings.limits.apply(to: &options)
         options.language = settings.language
+        options.offersRecovery = settings.connectionRecovery == .on
         options.room.hostGraceMilliseconds = settings.hostGrace.milliseconds
         options.silentReturnMilliseconds =
             (settings.pingInterval + settings.pingTimeout + .seconds(4)).milliseconds

@@ -76,6 +76,8 @@ struct InstanceStatus: StatusSource {
         samples.set(.rateLimited, counts.rateLimited)
         samples.set(.storeFailures, counts.storeFailures)
         samples.set(.membersSwept, counts.membersSwept)
+        samples.set(.recoveries, counts.recoveries)
+        samples.set(.recoveriesByScene, counts.recoveriesByScene)
         samples.set(.redirects, counts.redirects)
         samples.set(.oversizedMessages, counts.oversizedMessages)
         samples.set(.fenced, counts.fenced)

@@ -19,6 +19,8 @@ struct Settings: Sendable {
     var maxDegradedBytes = RoomStoreLimits().localBytes
     /// Whether the rooms' broadcasts are published for Node servers too.
     var mirrorsOfficially = false
+    /// Whether stock clients come back after a break as who they were.
+    var connectionRecovery = Switch.on
     var origins: OriginPolicy
     var trustedProxies = AddressRange.loopback
     var pingInterval: Duration = .seconds(5)
@@ -43,6 +45,10 @@ struct Settings: Sendable {
 
     enum LogFormat: String, Sendable, CaseIterable {
         case text, json
+    }
+
+    enum Switch: String, Sendable, CaseIterable {
+        case on, off
     }
 
     /// What is wrong with the environment, every problem of it.
@@ -71,6 +77,7 @@ struct Settings: Sendable {
         if mirrorsOfficially, redis == nil {
             reader.report(.relayOfficial, "it needs Redis: set REDIS_URL or REDIS_HOST")
         }
+        connectionRecovery = reader.choice(.connectionRecovery, default: connectionRecovery)
         readClients(&reader)
         limits = ClientLimits(&reader)
         readTimes(&reader)

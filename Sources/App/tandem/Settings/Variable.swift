@@ -14,6 +14,7 @@ enum Variable: String, CaseIterable {
     case redisSentinels = "REDIS_SENTINELS"
     case maxDegradedBytes = "MAX_DEGRADED_BYTES"
     case relayOfficial = "RELAY_OFFICIAL"
+    case connectionRecovery = "CONNECTION_RECOVERY"
     case corsOrigins = "CORS_ORIGINS"
     case trustedProxies = "TRUSTED_PROXIES"
     case pingInterval = "PING_INTERVAL"
@@ -70,6 +71,9 @@ enum Variable: String, CaseIterable {
         case .relayOfficial:
             "1: what is broadcast in rooms is published for Node servers with the official Redis"
                 + " adapter too; default 0"
+        case .connectionRecovery:
+            "on or off: stock clients that reconnect come back as who they were, with what they"
+                + " missed; default on"
         case .corsOrigins:
             "origins of pages that may connect, comma separated, * as wildcard; default: localhost"
                 + " on any port and the public URLs of the cluster"

@@ -66,17 +66,22 @@ struct StoredObject {
 
 extension Member {
     var json: JSONValue {
-        [
-            "id": .string(id), "name": .string(name), "credential": .string(credential),
-            "holder": .string(holder), "joined": .int(joinedAt),
-        ]
+        var members = JSONMembers([
+            ("id", .string(id)), ("name", .string(name)), ("credential", .string(credential)),
+            ("holder", .string(holder)), ("joined", .int(joinedAt)),
+        ])
+        if !returnKey.isEmpty { members.append("key", .string(returnKey)) }
+        if isAway { members.append("away", true) }
+        return .object(members)
     }
 
     init(_ stored: StoredObject) throws(RoomCodecError) {
         self.init(
             id: try stored.string("id"), name: try stored.string("name"),
             credential: try stored.string("credential"), holder: try stored.string("holder"),
-            joinedAt: try stored.time("joined"))
+            joinedAt: try stored.time("joined"),
+            returnKey: stored.optional("key")?.string ?? "",
+            isAway: stored.optional("away")?.bool ?? false)
     }
 }
 

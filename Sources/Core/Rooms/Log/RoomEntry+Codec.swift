@@ -30,6 +30,8 @@ extension RoomEntry.Change {
         case .joined: "joined"
         case .left: "left"
         case .renamed: "renamed"
+        case .away: "away"
+        case .moved: "moved"
         case .hostHandedOver: "host"
         case .edited: "edited"
         case .uploaded: "uploaded"
@@ -47,12 +49,17 @@ extension RoomEntry.Change {
             members.append("member", member.json)
             members.append("replacing", .optional(replacing))
             members.append("host", .bool(takesHost))
-        case .left(let memberID, let cause):
+        case .left(let memberID, let cause, let name):
             members.append("member", .string(memberID))
             members.append("cause", .string(cause.rawValue))
-        case .renamed(let memberID, let name):
+            if !name.isEmpty { members.append("name", .string(name)) }
+        case .renamed(let memberID, let name, let oldName):
             members.append("member", .string(memberID))
             members.append("name", .string(name))
+            if !oldName.isEmpty { members.append("from", .string(oldName)) }
+        case .away(let memberID, let holder), .moved(let memberID, let holder):
+            members.append("member", .string(memberID))
+            members.append("holder", .string(holder))
         case .hostHandedOver(let memberID):
             members.append("member", .string(memberID))
         case .edited(let edit, let memberID):
@@ -82,10 +89,19 @@ extension RoomEntry.Change {
             guard let cause = LeaveCause(rawValue: try stored.string("cause")) else {
                 throw RoomCodecError(field: "cause")
             }
-            self = .left(memberID: try stored.string("member"), cause: cause)
+            self = .left(
+                memberID: try stored.string("member"), cause: cause,
+                name: stored.optional("name")?.string ?? "")
         case "renamed":
             self = .renamed(
-                memberID: try stored.string("member"), name: try stored.string("name"))
+                memberID: try stored.string("member"), name: try stored.string("name"),
+                from: stored.optional("from")?.string ?? "")
+        case "away":
+            self = .away(
+                memberID: try stored.string("member"), holder: try stored.string("holder"))
+        case "moved":
+            self = .moved(
+                memberID: try stored.string("member"), holder: try stored.string("holder"))
         case "host":
             self = .hostHandedOver(memberID: try stored.string("member"))
         case "edited":

@@ -12,8 +12,15 @@ package struct RoomEntry: Sendable, Hashable {
     package enum Change: Sendable, Hashable {
         case created(creator: Member, passwordHash: String?, editor: SceneUpload?)
         case joined(Member, replacing: String?, takesHost: Bool)
-        case left(memberID: String, cause: LeaveCause)
-        case renamed(memberID: String, name: String)
+        /// `name`: the member's; empty in entries of older versions.
+        case left(memberID: String, cause: LeaveCause, name: String = "")
+        /// `from`: the name before; empty in entries of older versions.
+        case renamed(memberID: String, name: String, from: String = "")
+        /// The member's connection broke; `holder` waits a while for the client to come back.
+        case away(memberID: String, holder: String)
+        /// The client came back as the same member, to the instance `holder`. The others are told
+        /// nothing.
+        case moved(memberID: String, holder: String)
         case hostHandedOver(memberID: String)
         case edited(SceneEdit, by: String)
         case uploaded(SceneUpload, by: String)

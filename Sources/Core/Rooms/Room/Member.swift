@@ -10,13 +10,23 @@ package struct Member: Sendable, Hashable {
     package var holder: String
     /// Unix milliseconds.
     package var joinedAt: Int64
+    /// Digest of the secret by which a client proves after a break that it is this member; empty
+    /// where it has none.
+    package var returnKey: String
+    /// The connection broke, and the instance that held it still waits for the client.
+    package var isAway: Bool
 
-    package init(id: String, name: String, credential: String, holder: String, joinedAt: Int64) {
+    package init(
+        id: String, name: String, credential: String, holder: String, joinedAt: Int64,
+        returnKey: String = "", isAway: Bool = false
+    ) {
         self.id = id
         self.name = name
         self.credential = credential
         self.holder = holder
         self.joinedAt = joinedAt
+        self.returnKey = returnKey
+        self.isAway = isAway
     }
 }
 

@@ -76,9 +76,17 @@ extension RoomControl {
             if let editor { noteUpload(editor, by: creator.id, at: entry.version) }
         case .joined(let member, let replacing, let takesHost):
             join(member, replacing: replacing, takesHost: takesHost, at: at, limits: limits)
-        case .left(let memberID, let cause):
+        case .left(let memberID, let cause, _):
             leave(memberID, cause: cause, at: at)
-        case .renamed(let memberID, let name):
+        case .away(let memberID, let holder):
+            if members[memberID]?.holder == holder { members[memberID]?.isAway = true }
+        case .moved(let memberID, let holder):
+            if var member = members[memberID] {
+                member.holder = holder
+                member.isAway = false
+                members[memberID] = member
+            }
+        case .renamed(let memberID, let name, _):
             members[memberID]?.name = name
             if memberID == hostID { hostName = name }
         case .hostHandedOver(let memberID):

@@ -4,6 +4,12 @@ import JSON
 package enum RoomOperation: Sendable {
     case join(Joiner)
     case leave(memberID: String, cause: LeaveCause)
+    /// The member's connection at `holder` broke.
+    case markAway(memberID: String, holder: String)
+    /// The member that is away has not come back to anybody in its time.
+    case expire(memberID: String, holder: String)
+    /// A client with the member's secret is back, at `holder`.
+    case claim(memberID: String, key: String, holder: String)
     case rename(memberID: String, name: String)
     case edit(SceneEdit, by: String)
     /// `basedOn`: the newest scene version that the uploader has been sent (R22).
@@ -24,15 +30,30 @@ package struct Joiner: Sendable, Hashable {
     package var goneHolders: Set<String>
     /// Sockets of this instance known to be gone.
     package var goneMembers: Set<String>
+    /// The member that the joiner was before: he comes in its place, without a password, or not at
+    /// all.
+    package var returning: Proof?
+
+    /// A member, and the digest of the secret that only its client was given.
+    package struct Proof: Sendable, Hashable {
+        package var memberID: String
+        package var key: String
+
+        package init(memberID: String, key: String) {
+            self.memberID = memberID
+            self.key = key
+        }
+    }
 
     package init(
         member: Member, verifiedHash: String?, goneHolders: Set<String> = [],
-        goneMembers: Set<String> = []
+        goneMembers: Set<String> = [], returning: Proof? = nil
     ) {
         self.member = member
         self.verifiedHash = verifiedHash
         self.goneHolders = goneHolders
         self.goneMembers = goneMembers
+        self.returning = returning
     }
 }
 
@@ -64,6 +85,14 @@ extension RoomControl {
         switch operation {
         case .join(let joiner): decide(joiner, limits)
         case .leave(let memberID, let cause): decideLeave(memberID, cause)
+        case .markAway(let memberID, let holder): decideAway(memberID, holder)
+        case .expire(let memberID, let holder):
+            members[memberID].map { $0.isAway && $0.holder == holder } == true
+                ? decideLeave(memberID, .disconnected) : .unchanged
+        case .claim(let memberID, let key, let holder):
+            proves(Joiner.Proof(memberID: memberID, key: key))
+                ? .commit([.moved(memberID: memberID, holder: holder)], conditional: true)
+                : .refused(.notMember)
         case .rename(let memberID, let name): decideRename(memberID, name)
         case .edit(let edit, let memberID):
             members[memberID] == nil
@@ -82,6 +111,7 @@ extension RoomControl {
 
     /// Whether the credential or the proof opens the door.
     package func admits(_ joiner: Joiner, at now: Int64, limits: RoomLimits) -> Bool {
+        if let proof = joiner.returning { return proves(proof) }
         guard let passwordHash else { return true }
         if joiner.verifiedHash == passwordHash { return true }
         let credential = joiner.member.credential
@@ -90,9 +120,16 @@ extension RoomControl {
             || members.values.contains { $0.credential == credential }
     }
 
+    /// Whether there is such a member and the secret is the one that its client was given.
+    package func proves(_ proof: Joiner.Proof) -> Bool {
+        guard let member = members[proof.memberID], !member.returnKey.isEmpty else { return false }
+        return member.returnKey == proof.key
+    }
+
     private func decide(_ joiner: Joiner, _ limits: RoomLimits) -> Decision {
         let member = joiner.member
         if members[member.id] != nil { return .unchanged }
+        if let proof = joiner.returning, !proves(proof) { return .refused(.notMember) }
         guard admits(joiner, at: member.joinedAt, limits: limits) else {
             return .refused(.invalidPassword)
         }
@@ -106,11 +143,12 @@ extension RoomControl {
     /// The member that the joiner was before a reconnection: same credential, its connection known
     /// to be gone. A second tab of the same browser is another member.
     private func replacedMember(by joiner: Joiner) -> String? {
+        if let proof = joiner.returning { return proof.memberID }
         let credential = joiner.member.credential
         guard !credential.isEmpty else { return nil }
         let gone = members.values.filter { member in
             member.credential == credential
-                && (joiner.goneHolders.contains(member.holder)
+                && (member.isAway || joiner.goneHolders.contains(member.holder)
                     || joiner.goneMembers.contains(member.id))
         }
         if let hostID, gone.contains(where: { $0.id == hostID }) { return hostID }
@@ -129,8 +167,10 @@ extension RoomControl {
     }
 
     private func decideLeave(_ memberID: String, _ cause: LeaveCause) -> Decision {
-        guard members[memberID] != nil else { return .unchanged }
-        var changes: [RoomEntry.Change] = [.left(memberID: memberID, cause: cause)]
+        guard let member = members[memberID] else { return .unchanged }
+        var changes: [RoomEntry.Change] = [
+            .left(memberID: memberID, cause: cause, name: member.name)
+        ]
         if hostID == memberID {
             var after = self
             after.members[memberID] = nil
@@ -138,6 +178,13 @@ extension RoomControl {
             if let heir { changes.append(.hostHandedOver(memberID: heir.id)) }
         }
         return .commit(changes, conditional: true)
+    }
+
+    private func decideAway(_ memberID: String, _ holder: String) -> Decision {
+        guard let member = members[memberID], member.holder == holder, !member.isAway else {
+            return .unchanged
+        }
+        return .commit([.away(memberID: memberID, holder: holder)], conditional: true)
     }
 
     /// Who is the host by the credential, under another connection: a second tab, or a return that
@@ -150,7 +197,8 @@ extension RoomControl {
     private func decideRename(_ memberID: String, _ name: String) -> Decision {
         guard let member = members[memberID] else { return .refused(.notMember) }
         if member.name == name { return .unchanged }
-        return .commit([.renamed(memberID: memberID, name: name)], conditional: false)
+        return .commit(
+            [.renamed(memberID: memberID, name: name, from: member.name)], conditional: false)
     }
 
     private func decide(_ upload: SceneUpload, _ memberID: String, _ base: Version) -> Decision {
@@ -163,7 +211,9 @@ extension RoomControl {
     private func decideSweep(_ holder: String) -> Decision {
         let gone = membersBySeniority.filter { $0.holder == holder }
         if gone.isEmpty { return .unchanged }
-        var changes = gone.map { RoomEntry.Change.left(memberID: $0.id, cause: .swept) }
+        var changes = gone.map {
+            RoomEntry.Change.left(memberID: $0.id, cause: .swept, name: $0.name)
+        }
         if let hostID, gone.contains(where: { $0.id == hostID }) {
             var after = self
             for member in gone { after.members[member.id] = nil }

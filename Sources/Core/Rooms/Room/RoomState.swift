@@ -19,7 +19,7 @@ package struct RoomState: Sendable {
             if let editor { replaceScene(editor, entry.version) }
         case .uploaded(let upload, _): replaceScene(upload, entry.version)
         case .edited(let edit, _): scene.apply(edit, at: entry.version)
-        case .joined, .left, .renamed, .hostHandedOver, .deleted: break
+        case .joined, .left, .away, .moved, .renamed, .hostHandedOver, .deleted: break
         }
     }
 

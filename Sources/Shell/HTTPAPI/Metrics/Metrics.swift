@@ -66,6 +66,12 @@ extension Metric {
         "tandem_store_failures_total", .counter, "Operations of the store that failed")
     package static let membersSwept = Metric(
         "tandem_members_swept_total", .counter, "Members of dead instances that were removed")
+    package static let recoveries = Metric(
+        "tandem_recoveries_total", .counter,
+        "Clients that came back as the members they were, with what they missed")
+    package static let recoveriesByScene = Metric(
+        "tandem_recoveries_by_scene_total", .counter,
+        "Members that came back and got the scene instead of what they missed")
     package static let redirects = Metric(
         "tandem_redirects_total", .counter, "Clients sent to the owner of their room")
     package static let oversizedMessages = Metric(

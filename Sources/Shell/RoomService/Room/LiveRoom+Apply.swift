@@ -13,6 +13,12 @@ extension LiveRoom {
         /// Edits are folded in silence: the members get the whole scene for them.
         var isCatchingUp = false
 
+        /// The version that a member has reached with the event of an entry; nil while he still
+        /// waits for the scene of an earlier one.
+        func place(of entry: VersionedEntry) -> Version? {
+            uploader == nil && !isCatchingUp ? entry.version : nil
+        }
+
         mutating func changeMembership(mirrored: Bool) {
             membershipChanged = true
             membershipMirrored = membershipMirrored || mirrored
@@ -24,6 +30,7 @@ extension LiveRoom {
     func apply(_ entries: [VersionedEntry]) {
         eventLoop.assertInEventLoop()
         if !entries.isEmpty {
+            remember(entries)
             var effects = Effects()
             effects.isCatchingUp = isLongOverdue(entries)
             for entry in entries {
@@ -63,24 +70,28 @@ extension LiveRoom {
         case .created, .deleted: fold(entry)
         case .joined(let member, let replacing, _):
             applyJoin(entry, member, replacing: replacing, &effects)
-        case .left(let memberID, let cause): applyLeave(entry, memberID, cause, &effects)
-        case .renamed(let memberID, let name):
+        case .left(let memberID, let cause, _): applyLeave(entry, memberID, cause, &effects)
+        case .away: fold(entry)
+        case .moved(let memberID, _):
+            fold(entry)
+            giveUpLink(memberID)
+        case .renamed(let memberID, let name, _):
             let oldName = control.members[memberID]?.name
             fold(entry)
             guard let oldName, oldName != name else { return }
-            let payload: JSONValue = [
-                "userId": .string(memberID), "userName": .string(name),
-                "oldName": .string(oldName),
-            ]
             broadcast(
-                ServerEvent.userNameChanged, payload, except: [memberID], mirrored: mirrored)
+                ServerEvent.userNameChanged,
+                MemberEvents.renamed(memberID, to: name, from: oldName), except: [memberID],
+                at: effects.place(of: entry), mirrored: mirrored)
             effects.changeMembership(mirrored: mirrored)
         case .hostHandedOver:
             fold(entry)
             effects.changeMembership(mirrored: mirrored)
         case .edited(let edit, let author):
             fold(entry)
-            if !effects.isCatchingUp || mirrored { deliver(edit, by: author, entry) }
+            if !effects.isCatchingUp || mirrored {
+                deliver(edit, by: author, entry, at: effects.place(of: entry))
+            }
         case .uploaded(_, let author):
             fold(entry)
             effects.uploader = author
@@ -101,14 +112,13 @@ extension LiveRoom {
         guard isNew, control.members[member.id] != nil else { return }
         let mirrored = isMirrored(entry.entry)
         effects.changeMembership(mirrored: mirrored)
-        if let replacing { dropLink(replacing) }
+        if let replacing { giveUpLink(replacing) }
         if replaced == nil {
-            let payload: JSONValue = [
-                "userId": .string(member.id), "userName": .string(member.name),
-                "userCount": .integer(control.members.count),
-            ]
             broadcast(
-                ServerEvent.userJoined, payload, except: [member.id], mirrored: mirrored)
+                ServerEvent.userJoined,
+                MemberEvents.joined(
+                    member.id, member.name, userCount: control.members.count),
+                except: [member.id], at: effects.place(of: entry), mirrored: mirrored)
         }
         if let socket = arriving.removeValue(forKey: member.id) {
             effects.newcomers.append((member.id, socket))
@@ -124,15 +134,15 @@ extension LiveRoom {
         fold(entry)
         guard let member else { return }
         if cause == .swept { environment.metrics.count(\.membersSwept) }
+        stopAwaiting(memberID)
         dropLink(memberID)
         effects.newcomers.removeAll { $0.memberID == memberID }
         let mirrored = isMirrored(entry.entry)
         effects.changeMembership(mirrored: mirrored)
-        let payload: JSONValue = [
-            "userId": .string(memberID), "userName": .string(member.name),
-            "userCount": .integer(control.members.count),
-        ]
-        broadcast(ServerEvent.userLeft, payload, except: [memberID], mirrored: mirrored)
+        broadcast(
+            ServerEvent.userLeft,
+            MemberEvents.left(memberID, member.name, userCount: control.members.count),
+            except: [memberID], at: effects.place(of: entry), mirrored: mirrored)
     }
 
     /// Puts the room's stored state in the place of the copy here (after an outage).
@@ -140,6 +150,7 @@ extension LiveRoom {
         let before = control.members
         state = fresh
         sceneCache = nil
+        recent = nil
         sequencer.restart(at: fresh.version)
         environment.clock.observe(fresh.version)
         for (memberID, link) in links where control.members[memberID] == nil {
@@ -185,10 +196,11 @@ extension LiveRoom {
 
     private func sendList(except: [String], mirrored: Bool) {
         broadcast(
-            ServerEvent.usersList, usersList, except: except, mirrored: mirrored, .latest)
+            ServerEvent.usersList, usersList, except: except, at: state.version,
+            mirrored: mirrored, .latest)
         broadcast(
             ServerEvent.userCount, .integer(control.members.count), except: except,
-            mirrored: mirrored, .latest)
+            at: state.version, mirrored: mirrored, .latest)
     }
 
     var usersList: JSONValue {
@@ -204,14 +216,16 @@ extension LiveRoom {
 
     // MARK: Edits
 
-    private func deliver(_ edit: SceneEdit, by author: String, _ entry: VersionedEntry) {
+    private func deliver(
+        _ edit: SceneEdit, by author: String, _ entry: VersionedEntry, at version: Version?
+    ) {
         let isAlone = links.count == 1 && links[author] != nil && apart.isEmpty
         let isWanted = !links.isEmpty && !isAlone
         let mirrored = isMirrored(entry.entry)
         guard isWanted || mirrored else { return }
         let (name, payload) = EditEvents.delivery(
             of: edit, by: author, authorName: control.members[author]?.name, entry)
-        let event = prepare(name, payload)
+        let event = prepare(name, payload, at: version)
         if mirrored { mirror(event, except: [author]) }
         guard isWanted else { return }
         let key = EditEvents.holdKey(of: edit)
@@ -248,8 +262,15 @@ extension LiveRoom {
 
     // MARK: Sending
 
-    func prepare(_ event: String, _ payload: JSONValue) -> PreparedEvent {
-        PreparedEvent(event, [payload], namespace: environment.namespace.name)
+    /// - Parameter version: What a member has of the room with this event and those before it; nil
+    ///   where nothing follows from it.
+    func prepare(
+        _ event: String, _ payload: JSONValue, at version: Version? = nil,
+        followsScene: Bool = false
+    ) -> PreparedEvent {
+        PreparedEvent(
+            event, [payload], namespace: environment.namespace.name,
+            offset: offset(at: version, followsScene: followsScene))
     }
 
     /// What becomes of a notice to a member that reads too slowly.
@@ -262,11 +283,11 @@ extension LiveRoom {
     }
 
     func broadcast(
-        _ name: String, _ payload: JSONValue, except: [String], mirrored: Bool,
-        _ urgency: Urgency = .waits
+        _ name: String, _ payload: JSONValue, except: [String], at version: Version? = nil,
+        mirrored: Bool, _ urgency: Urgency = .waits
     ) {
         guard !links.isEmpty || mirrored else { return }
-        let event = prepare(name, payload)
+        let event = prepare(name, payload, at: version)
         if mirrored { mirror(event, except: except) }
         if !links.isEmpty { broadcast(event, except: except, urgency) }
     }

@@ -370,7 +370,7 @@ extension RoomOperation {
         switch self {
         case .edit(let edit, _): edit.byteCount + 128
         case .upload(let upload, _, _): upload.editorData.bytes.count + 128
-        case .join, .leave, .rename, .delete, .sweep, .checkHost: 256
+        case .join, .leave, .markAway, .expire, .claim, .rename, .delete, .sweep, .checkHost: 256
         }
     }
 }

@@ -52,6 +52,7 @@ extension LiveRoom {
         }
         let found = control.members.values.filter {
             $0.holder == incarnation && links[$0.id] == nil && arriving[$0.id] == nil
+                && awaited[$0.id] == nil
         }
         let ids = Set(found.map(\.id))
         let overdue = isSettled ? ids.intersection(unconnected) : []
@@ -87,7 +88,7 @@ extension LiveRoom {
 
     /// The socket joins on its own loop. A broadcast begun here before that has happened may pass
     /// it by.
-    private func enter(_ link: MemberLink) {
+    func enter(_ link: MemberLink) {
         link.socket.join(socketRoom)
         guard !link.socket.eventLoop.inEventLoop else { return entered(link) }
         let memberID = link.socket.id
@@ -118,8 +119,11 @@ extension LiveRoom {
         link.socket.emit(ServerEvent.joinedRoom, payload)
     }
 
-    private func sendOwnList(to link: MemberLink) {
-        link.socket.emit(ServerEvent.usersList, usersList)
-        link.socket.emit(ServerEvent.userCount, .integer(control.members.count))
+    func sendOwnList(to link: MemberLink) {
+        // A scene that went before has told the place.
+        let version = link.isHolding ? nil : state.version
+        let count = JSONValue.integer(control.members.count)
+        link.socket.send(prepare(ServerEvent.usersList, usersList, at: version))
+        link.socket.send(prepare(ServerEvent.userCount, count, at: version))
     }
 }

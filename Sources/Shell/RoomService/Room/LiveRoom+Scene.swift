@@ -67,7 +67,7 @@ extension LiveRoom {
                 "editorData": nil, "version": 0, "hostId": nil, "isInitialSync": true,
                 "lastUpdate": .int(control.lastActivity),
             ]
-            return prepare(ServerEvent.fullEditor, empty)
+            return prepare(ServerEvent.fullEditor, empty, at: state.version)
         }
         let version = max(state.version, environment.clock.next())
         return prepare(
@@ -76,7 +76,7 @@ extension LiveRoom {
                 "editorData": .raw(editorData), "version": .integer(version),
                 "hostId": .optional(control.hostID), "isInitialSync": .bool(isInitial),
                 "lastUpdate": .int(VersionClock.milliseconds(of: control.sceneVersion)),
-            ])
+            ], at: state.version, followsScene: true)
     }
 
     /// 300 ms for each started megabyte: what the client may need to apply the scene (R17).
@@ -85,6 +85,7 @@ extension LiveRoom {
         link.sceneWasSent(
             state.version, needing: .milliseconds(300 * Int64(megabytes)), on: eventLoop,
             release: release(link))
+        link.socket.holdOffsets(socketRoom)
         setApart(link)
     }
 
@@ -95,8 +96,24 @@ extension LiveRoom {
     private func releaseHold(_ memberID: String) {
         guard let link = links[memberID], let (events, needsScene) = link.endHold() else { return }
         setApart(link)
-        if needsScene { sendSceneNow(to: link, isInitial: false) }
-        for event in events { link.socket.send(event) }
+        guard !needsScene else {
+            link.socket.releaseOffsets(socketRoom)
+            sendSceneNow(to: link, isInitial: false)
+            for event in events { link.socket.send(event) }
+            return
+        }
+        // Only with the last of them the client has all.
+        for event in events.dropLast() { link.socket.send(event) }
+        let place = offset(at: state.version)
+        guard let last = events.last else {
+            let count = JSONValue.integer(control.members.count)
+            return link.socket.releaseOffsets(
+                socketRoom,
+                reminder: place == nil
+                    ? nil : prepare(ServerEvent.userCount, count, at: state.version))
+        }
+        link.socket.releaseOffsets(socketRoom)
+        link.socket.send(last.at(place))
     }
 
     /// The member's connection is backed up, or has drained.
@@ -105,6 +122,7 @@ extension LiveRoom {
         guard let link = links[memberID] else { return }
         if isLagging {
             link.beginLag(at: state.version)
+            link.socket.holdOffsets(socketRoom)
         } else {
             let now = environment.clock.elapsedMilliseconds
             link.endLag(at: now, on: eventLoop, release: release(link))
@@ -130,5 +148,5 @@ extension LiveRoom {
     }
 
     /// Longer than an edit takes to a client and the client's upload takes back.
-    private static let crossingMilliseconds: Int64 = 1_500
+    static let crossingMilliseconds: Int64 = 1_500
 }

@@ -49,6 +49,17 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     private(set) var apart: [String: MemberLink] = [:]
     /// Sockets whose join is on its way.
     var arriving: [String: Socket] = [:]
+    /// Members whose connection broke here, and until when they are waited for.
+    var awaited: [String: Scheduled<Void>] = [:]
+    /// The end of the log, while clients come back that may have missed some of it.
+    var recent: RecentLog?
+    var recentUsedAt: Int64 = 0
+    /// Who waits for the read of the log that is under way; the first began it.
+    var readsBack: [(Bool) -> Void] = []
+    /// How many of `links` are told offsets.
+    private var linksWithOffsets = 0
+    /// What the offsets of this room begin with.
+    private let offsetPrefix: String
     /// Members of this incarnation that had no connection at the last look.
     var unconnected: Set<String> = []
     /// Looks at the store's list in a row that did not find the room.
@@ -71,6 +82,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         self.eventLoop = eventLoop
         self.environment = environment
         incarnation = environment.identity.incarnation
+        offsetPrefix = RoomOffset.prefix(room: state.control.id, epoch: state.control.epoch)
         sequencer = EntrySequencer(applied: state.version)
         idleSince = environment.clock.elapsedMilliseconds
         environment.clock.observe(state.version)
@@ -110,8 +122,13 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         if let message { announceEnd(message, deletedBy: host, mirrored: mirrored) }
         for link in links.values {
             link.cancel()
+            link.socket.releaseOffsets(socketRoom)
             link.socket.leave(socketRoom)
         }
+        for timer in awaited.values { timer.cancel() }
+        awaited.removeAll()
+        recent = nil
+        linksWithOffsets = 0
         environment.metrics.membersChanged(from: links.count, to: 0)
         links.removeAll()
         apart.removeAll()
@@ -134,6 +151,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     func add(_ link: MemberLink) {
         let before = links.count
         links[link.socket.id] = link
+        if link.socket.pid != nil { linksWithOffsets += 1 }
         setApart(link)
         environment.metrics.membersChanged(from: before, to: links.count)
     }
@@ -143,9 +161,19 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         guard let link = links.removeValue(forKey: memberID) else { return }
         apart[memberID] = nil
         link.cancel()
+        if link.socket.pid != nil {
+            linksWithOffsets -= 1
+            link.socket.releaseOffsets(socketRoom)
+        }
         link.socket.leave(socketRoom)
         idleSince = environment.clock.elapsedMilliseconds
         environment.metrics.membersChanged(from: links.count + 1, to: links.count)
+    }
+
+    /// The offset of a version, where a member here is told offsets.
+    func offset(at version: Version?, followsScene: Bool = false) -> String? {
+        guard let version, linksWithOffsets > 0 else { return nil }
+        return offsetPrefix + RoomOffset.suffix(version, followsScene: followsScene)
     }
 
     /// To be called when `isHolding` or `hasEntered` of a link of this room has changed.
@@ -224,7 +252,7 @@ extension RoomOperation {
 
     fileprivate var resultInRoomThatIsGone: OperationResult {
         switch self {
-        case .leave, .sweep: .unchanged
+        case .leave, .sweep, .markAway, .expire: .unchanged
         default: .failed(.roomNotFound)
         }
     }

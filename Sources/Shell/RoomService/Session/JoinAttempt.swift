@@ -8,9 +8,10 @@ import Rooms
 /// since the client takes `join-room-failed` for final (R8); the answer comes within 5 s (R35).
 struct JoinAttempt: Sendable {
     let session: MemberSession
-    let request: Request
     let roomID: String
     let password: String?
+    /// For a client that comes back: the member that it was.
+    var proof: Joiner.Proof?
 
     /// Milliseconds after which a transient trouble is answered all the same.
     private static let patience: Int64 = 4_000
@@ -66,7 +67,7 @@ struct JoinAttempt: Sendable {
         _ member: Member, _ room: LiveRoom, until deadline: Int64,
         complete: @escaping @Sendable (Outcome) -> Void
     ) {
-        let joiner = Joiner(member: member, verifiedHash: nil)
+        let joiner = Joiner(member: member, verifiedHash: nil, returning: proof)
         let isMember = room.control.members[member.id] != nil
         let now = environment.clock.nowMilliseconds
         let limits = environment.options.room

@@ -75,7 +75,7 @@ extension MemberSession {
         let creator = Member(
             id: socket.id, name: draft.name, credential: credential,
             holder: environment.identity.incarnation,
-            joinedAt: environment.clock.nowMilliseconds)
+            joinedAt: environment.clock.nowMilliseconds, returnKey: returnKey)
         let entry = RoomEntry(
             id: environment.makeOperationID(),
             change: .created(creator: creator, passwordHash: passwordHash, editor: draft.upload))
@@ -136,8 +136,7 @@ extension MemberSession {
             name = RoomRules.displayName(given.string)
         }
         let attempt = JoinAttempt(
-            session: self, request: request, roomID: roomID,
-            password: request.payload["password"]?.string)
+            session: self, roomID: roomID, password: request.payload["password"]?.string)
         let answered = NIOLoopBoundBox(false, eventLoop: socket.eventLoop)
         let limit = socket.eventLoop.scheduleTask(in: Self.joinLimit) {
             answered.value = true
@@ -174,7 +173,35 @@ extension MemberSession {
         Member(
             id: socket.id, name: name, credential: credential,
             holder: environment.identity.incarnation,
-            joinedAt: environment.clock.nowMilliseconds)
+            joinedAt: environment.clock.nowMilliseconds, returnKey: returnKey)
+    }
+
+    /// What the room keeps of the client's secret.
+    private var returnKey: String { socket.pid.map(ReturnKey.of) ?? "" }
+
+    // MARK: Back after a break
+
+    /// The client was in a room before. It still is, or the server brings it in again in the place
+    /// of the member that it was: `joined-room`, scene and lists without its asking. What it asks
+    /// meanwhile waits. If it cannot be brought in it is as new, and is told nothing.
+    func comeBack(by ticket: ReturnTicket) {
+        name = ticket.name
+        if socket.isRecovered {
+            return moved(to: ticket.room)
+        }
+        let attempt = JoinAttempt(
+            session: self, roomID: ticket.room.id, password: nil, proof: ticket.proof)
+        exclusively { done in
+            attempt.start { result in
+                self.socket.eventLoop.execute {
+                    if case .success(let room) = result {
+                        self.environment.metrics.count(\.recoveriesByScene)
+                        self.moveTo(room)
+                    }
+                    done()
+                }
+            }
+        }
     }
 
     // MARK: Leave, delete, rename

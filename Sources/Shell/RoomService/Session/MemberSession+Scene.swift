@@ -46,27 +46,31 @@ extension MemberSession {
                     room.sendScene(to: link, isInitial: false)
                 }
                 let version = room.state.version
-                socketLoop.execute { self.uploaded(request, result, at: version) }
+                let offset = room.offset(at: version)
+                socketLoop.execute { self.uploaded(request, result, at: version, offset) }
             }
         }
     }
 
-    private func uploaded(_ request: Request, _ result: OperationResult, at version: Version) {
+    private func uploaded(
+        _ request: Request, _ result: OperationResult, at version: Version, _ offset: String?
+    ) {
         switch result {
-        case .committed(let committed): confirm(request, version: committed)
-        case .unchanged, .stale: confirm(request, version: version)
+        case .committed(let committed): confirm(request, version: committed, offset)
+        case .unchanged, .stale: confirm(request, version: version, offset)
         default: refuse(request, result)
         }
     }
 
-    private func confirm(_ request: Request, version: Version) {
-        socket.emit(
-            ServerEvent.fullEditorSuccess,
-            [
-                "version": .integer(version),
-                "timestamp": .int(environment.clock.nowMilliseconds),
-                "message": .string(environment.messages.fullEditorStored),
-            ])
+    private func confirm(_ request: Request, version: Version, _ offset: String?) {
+        let payload: JSONValue = [
+            "version": .integer(version), "timestamp": .int(environment.clock.nowMilliseconds),
+            "message": .string(environment.messages.fullEditorStored),
+        ]
+        socket.send(
+            PreparedEvent(
+                ServerEvent.fullEditorSuccess, [payload], namespace: socket.namespace.name,
+                offset: offset))
         request.succeed(version: version)
     }
 

@@ -22,6 +22,8 @@ final class MemberSession: @unchecked Sendable {
     private(set) var isClosed = false
     /// What the room was told of the connection: that it is backed up.
     private var isLagging = false
+    /// The client is gone, and may come back by itself.
+    private var mayReturn = false
     private var isBusy = false
     private var waiting: [Request] = []
     private var waitingBytes = 0
@@ -56,7 +58,7 @@ final class MemberSession: @unchecked Sendable {
         // A burst that the kernel takes within the same turn is no lag.
         socket.onBackedUp { self.socket.eventLoop.execute { self.tellLag() } }
         socket.onWritable { self.tellLag() }
-        socket.onDisconnect { _ in self.closed() }
+        socket.onDisconnect { self.closed($0) }
     }
 
     /// The client is in a room now.
@@ -103,7 +105,7 @@ final class MemberSession: @unchecked Sendable {
         case .requestEditorSync: sendScene(request)
         case .syncFullEditor: upload(request)
         case .ping:
-            socket.emit(ServerEvent.pong)
+            sendPong()
             request.succeed()
         case .userActivity: request.succeed()
         case .getUserInfo: sendUserInfo(request)
@@ -113,7 +115,7 @@ final class MemberSession: @unchecked Sendable {
     }
 
     /// Runs a request that later ones wait for. `done` may be called from any thread, once.
-    private func exclusively(_ body: (_ done: @escaping @Sendable () -> Void) -> Void) {
+    func exclusively(_ body: (_ done: @escaping @Sendable () -> Void) -> Void) {
         isBusy = true
         body { [eventLoop = socket.eventLoop] in
             // Always by a new turn of the loop: a run of requests cannot build a deep stack.
@@ -133,8 +135,9 @@ final class MemberSession: @unchecked Sendable {
         if isClosed, !isBusy { leaveAfterClose() }
     }
 
-    private func closed() {
+    private func closed(_ reason: DisconnectReason) {
         isClosed = true
+        if case .transport = reason { mayReturn = socket.pid != nil }
         for request in waiting { request.fail(.internalError, "disconnected") }
         waiting.removeAll()
         waitingBytes = 0
@@ -147,8 +150,12 @@ final class MemberSession: @unchecked Sendable {
     private func leaveAfterClose() {
         guard let room else { return }
         self.room = nil
-        let memberID = socket.id
-        room.eventLoop.execute { room.depart(memberID, .disconnected) }
+        let socket = socket
+        if mayReturn {
+            room.eventLoop.execute { room.connectionBroke(socket) }
+        } else {
+            room.eventLoop.execute { room.depart(socket.id, .disconnected) }
+        }
     }
 
     // MARK: Answers
@@ -209,6 +216,15 @@ final class MemberSession: @unchecked Sendable {
     }
 
     // MARK: Small requests
+
+    /// An event without an argument would have its own name taken for an offset.
+    private func sendPong() {
+        if socket.pid == nil {
+            socket.emit(ServerEvent.pong)
+        } else {
+            socket.emit(ServerEvent.pong, .null)
+        }
+    }
 
     private func listRooms(_ request: Request) {
         service.directory.roomItems().hop(to: socket.eventLoop).whenComplete { result in

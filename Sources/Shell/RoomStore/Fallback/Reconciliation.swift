@@ -200,7 +200,7 @@ enum Reconciliation {
                 return true
             }
             switch entry.entry.change {
-            case .left, .hostHandedOver: return true
+            case .left, .away, .hostHandedOver: return true
             default: return false
             }
         }
@@ -210,7 +210,7 @@ enum Reconciliation {
 extension RoomEntry.Change {
     var isMembership: Bool {
         switch self {
-        case .joined, .left, .renamed, .hostHandedOver: true
+        case .joined, .left, .away, .moved, .renamed, .hostHandedOver: true
         case .created, .edited, .uploaded, .deleted: false
         }
     }

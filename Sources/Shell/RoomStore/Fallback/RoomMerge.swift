@@ -62,7 +62,7 @@ struct RoomMerge: Sendable {
             case .joined(let member, let replacing, _):
                 gone.remove(member.id)
                 if let replacing { gone.insert(replacing) }
-            case .left(let memberID, _): gone.insert(memberID)
+            case .left(let memberID, _, _): gone.insert(memberID)
             default: break
             }
         }
@@ -78,7 +78,7 @@ struct RoomMerge: Sendable {
             merge(
                 .replace(editorData: upload.editorData), by: author, id,
                 at: entry.entry.madeAt ?? entry.version, upload)
-        case .joined, .left, .renamed, .hostHandedOver:
+        case .joined, .left, .away, .moved, .renamed, .hostHandedOver:
             if !isFenced { mergeMembership(entry.entry, gone: gone) }
         case .created, .deleted: break
         }
@@ -115,9 +115,17 @@ struct RoomMerge: Sendable {
             let replaced = replacing.flatMap { control.members[$0]?.id }
             let takes = takesHost && (control.hostID == nil || control.hostID == replaced)
             emit(entry.id, .joined(member, replacing: replaced, takesHost: takes))
-        case .left(let memberID, let cause):
+        case .left(let memberID, let cause, _):
             if cause != .swept, control.members[memberID] != nil { emit(entry.id, entry.change) }
-        case .renamed(let memberID, let name):
+        case .away(let memberID, let holder):
+            if let member = control.members[memberID], member.holder == holder, !member.isAway {
+                emit(entry.id, entry.change)
+            }
+        case .moved(let memberID, let holder):
+            if let member = control.members[memberID], member.holder != holder || member.isAway {
+                emit(entry.id, entry.change)
+            }
+        case .renamed(let memberID, let name, _):
             if let member = control.members[memberID], member.name != name {
                 emit(entry.id, entry.change)
             }

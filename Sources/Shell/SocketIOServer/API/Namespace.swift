@@ -20,6 +20,7 @@ public final class Namespace: Sendable {
     private struct Behaviour: Sendable {
         var middleware: [Middleware] = []
         var handlers: [ConnectionHandler] = []
+        var recovery: (any ConnectionRecovery)?
     }
 
     init(name: String, adapter: any Adapter) {
@@ -51,6 +52,12 @@ public final class Namespace: Sendable {
         behaviour.withLock { $0.handlers.append(handler) }
     }
 
+    /// Lets clients come back after a break as the sockets that they were. Without it no client is
+    /// told a `pid`.
+    public func recover(by recovery: any ConnectionRecovery) {
+        behaviour.withLock { $0.recovery = recovery }
+    }
+
     /// The connected sockets of this process.
     public var socketCount: Int { adapter.socketCount }
 
@@ -80,5 +87,6 @@ public final class Namespace: Sendable {
     }
 
     var middleware: [Middleware] { behaviour.withLock { $0.middleware } }
+    var recovery: (any ConnectionRecovery)? { behaviour.withLock { $0.recovery } }
     var connectionHandlers: [ConnectionHandler] { behaviour.withLock { $0.handlers } }
 }

@@ -73,7 +73,45 @@ extension Socket {
     func deliver(_ prepared: PreparedEvent, isVolatile: Bool = false) {
         guard isConnected, prepared.namespace == namespace.name else { return }
         guard !isVolatile || takesVolatile else { return }
-        session.send(prepared.message)
+        session.send(message(of: prepared))
+    }
+
+    /// On the loop. The form of an event that is for this client.
+    private func message(of prepared: PreparedEvent) -> PreparedMessage {
+        guard prepared.offset != nil, pid != nil else { return prepared.message }
+        if state.value.offsetsHolder != nil {
+            state.value.hasLeftOutOffset = true
+            return prepared.message
+        }
+        return prepared.messageWithOffset
+    }
+
+    /// Sends events without their offsets from now on: older ones are held back for the client, so
+    /// no later place among them is its own.
+    ///
+    /// - Parameter holder: who will release them, if no other holds them meanwhile.
+    package func holdOffsets(_ holder: String) {
+        onLoop { socket in
+            if socket.state.value.offsetsHolder != holder {
+                socket.state.value.hasLeftOutOffset = false
+            }
+            socket.state.value.offsetsHolder = holder
+        }
+    }
+
+    /// Sends events with their offsets again.
+    ///
+    /// - Parameters:
+    ///   - holder: who holds them; without effect for another.
+    ///   - reminder: tells the client its place if an offset was left out meanwhile.
+    package func releaseOffsets(_ holder: String, reminder: PreparedEvent? = nil) {
+        onLoop { socket in
+            guard socket.state.value.offsetsHolder == holder else { return }
+            let isBehind = socket.state.value.hasLeftOutOffset
+            socket.state.value.offsetsHolder = nil
+            socket.state.value.hasLeftOutOffset = false
+            if isBehind, let reminder { socket.deliver(reminder) }
+        }
     }
 
     /// On the loop.

@@ -22,6 +22,12 @@ public final class Socket: Sendable {
     /// behind the namespace, as strings.
     public let auth: JSONText?
 
+    /// What the client was before it reconnected, as `ConnectionRecovery.find` found it; set from
+    /// before middleware on.
+    public let lost: LostSocket?
+    /// The client's secret for coming back; nil where it cannot (`ConnectionRecovery`).
+    package let pid: String?
+
     let session: any EngineSession
     let connection: SocketIOConnection
     let limits: SocketLimits
@@ -29,11 +35,14 @@ public final class Socket: Sendable {
 
     /// On the session's loop.
     init(
-        id: String, namespace: Namespace, auth: JSONText?, connection: SocketIOConnection
+        id: String, pid: String? = nil, namespace: Namespace, auth: JSONText?,
+        lost: LostSocket? = nil, connection: SocketIOConnection
     ) {
         self.id = id
         self.namespace = namespace
         self.auth = auth
+        self.pid = pid
+        self.lost = lost
         self.connection = connection
         session = connection.session
         eventLoop = connection.session.eventLoop
@@ -48,6 +57,9 @@ public final class Socket: Sendable {
     /// Whether the client is in the namespace: false in middleware, true from before
     /// `onConnection` until before `onDisconnect`.
     public var isConnected: Bool { state.value.phase == .connected }
+
+    /// Whether the client is the socket again that it was before a break (`ConnectionRecovery`).
+    public var isRecovered: Bool { state.value.isRecovered }
 
     /// The rooms that the socket is in, that of its own id included.
     public var rooms: Set<String> {

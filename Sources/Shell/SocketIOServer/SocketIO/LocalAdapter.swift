@@ -14,7 +14,9 @@ public final class LocalAdapter: Adapter {
 
     private struct Directory {
         var shardsByRoom: [String: Set<Int>] = [:]
-        var shardBySocket: [String: Int] = [:]
+        /// Two sockets have one id for the moment in which a client that is back takes the place
+        /// of its broken connection; the later counts.
+        var shardBySocket: [String: (shard: Int, socket: ObjectIdentifier)] = [:]
         var socketsByShard: [Int]
 
         mutating func clear(_ room: String, _ shard: Int) {
@@ -37,7 +39,7 @@ public final class LocalAdapter: Adapter {
         guard let index = shardIndex(of: socket) else { return }
         shards[index].add(socket)
         directory.withLock { directory in
-            directory.shardBySocket[socket.id] = index
+            directory.shardBySocket[socket.id] = (index, ObjectIdentifier(socket))
             directory.socketsByShard[index] += 1
         }
     }
@@ -46,9 +48,10 @@ public final class LocalAdapter: Adapter {
         guard let index = shardIndex(of: socket) else { return }
         let emptied = shards[index].remove(socket)
         directory.withLock { directory in
-            if directory.shardBySocket.removeValue(forKey: socket.id) != nil {
-                directory.socketsByShard[index] -= 1
+            if directory.shardBySocket[socket.id]?.socket == ObjectIdentifier(socket) {
+                directory.shardBySocket[socket.id] = nil
             }
+            directory.socketsByShard[index] -= 1
             for room in emptied { directory.clear(room, index) }
         }
     }
@@ -102,7 +105,7 @@ public final class LocalAdapter: Adapter {
             var indices: Set<Int> = []
             for room in rooms {
                 if let shards = directory.shardsByRoom[room] { indices.formUnion(shards) }
-                if let shard = directory.shardBySocket[room] { indices.insert(shard) }
+                if let entry = directory.shardBySocket[room] { indices.insert(entry.shard) }
             }
             return indices.sorted()
         }

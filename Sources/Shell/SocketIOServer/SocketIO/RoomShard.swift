@@ -22,7 +22,9 @@ final class RoomShard: Sendable {
 
     /// Returns the rooms that have no member on this loop any more.
     func remove(_ socket: Socket) -> [String] {
-        state.value.socketsByID[socket.id] = nil
+        if state.value.socketsByID[socket.id] === socket {
+            state.value.socketsByID[socket.id] = nil
+        }
         let rooms = state.value.index.remove(socket)
         return rooms.filter { state.value.index.members(of: $0).isEmpty }
     }

@@ -9,7 +9,7 @@ extension Socket {
         state.value.phase = .connected
         namespace.adapter.add(self)
         let answer = PacketEncoder.connect(
-            sid: id, namespace: namespace.name, revision: connection.revision)
+            sid: id, pid: pid, namespace: namespace.name, revision: connection.revision)
         session.send(.text(ByteBuffer(bytes: answer)))
         for handler in namespace.connectionHandlers { handler(self) }
     }

@@ -3,17 +3,21 @@ enum SocketID {
     private static let alphabet = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
+    static let length = 20
+
+    static func isLetter(_ byte: UInt8) -> Bool { alphabet.contains(byte) }
+
     /// 20 characters of six random bits each, from the system's source.
     static func random() -> String {
         var generator = SystemRandomNumberGenerator()
         var bits: UInt64 = 0
-        return String(unsafeUninitializedCapacity: 20) { buffer in
-            for index in 0..<20 {
+        return String(unsafeUninitializedCapacity: length) { buffer in
+            for index in 0..<length {
                 if index % 10 == 0 { bits = generator.next() }
                 buffer[index] = alphabet[Int(bits & 63)]
                 bits >>= 6
             }
-            return 20
+            return length
         }
     }
 }

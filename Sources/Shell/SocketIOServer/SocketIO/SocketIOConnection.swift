@@ -19,6 +19,9 @@ final class SocketIOConnection: EngineSessionDelegate {
         /// Connected sockets and those in middleware, by namespace.
         var sockets: [String: Socket] = [:]
         var connectTimer: Scheduled<Void>?
+        /// By namespace: which attempt to connect still waits for what the client was before.
+        var searches: [String: Int] = [:]
+        var searchCount = 0
 
         init(_ limits: SocketLimits, _ revision: ProtocolRevision) {
             decoder = PacketDecoder(limits: limits.packetLimits, revision: revision)
@@ -97,6 +100,7 @@ final class SocketIOConnection: EngineSessionDelegate {
         state.value.connectTimer = nil
         let sockets = state.value.sockets
         state.value.sockets = [:]
+        state.value.searches = [:]
         for socket in sockets.values { socket.disconnected(.transport(reason)) }
     }
 
@@ -117,7 +121,9 @@ final class SocketIOConnection: EngineSessionDelegate {
             let socket = state.value.sockets.removeValue(forKey: namespace)
             socket?.disconnected(.clientNamespaceDisconnect)
             updateConnectTimer()
-        case .cancelConnect(let namespace): state.value.sockets[namespace] = nil
+        case .cancelConnect(let namespace):
+            state.value.sockets[namespace] = nil
+            state.value.searches[namespace] = nil
         case .ignore: break
         case .close:
             logger.debug("packet out of turn", metadata: ["sid": "\(session.id)"])
@@ -140,10 +146,57 @@ final class SocketIOConnection: EngineSessionDelegate {
             let data: JSONValue? = revision == .four ? ["message": .string(message)] : nil
             return sendConnectError(ConnectError(message: message, data: data), name)
         }
-        let socket = Socket(
-            id: socketID(in: name), namespace: namespace, auth: auth, connection: self)
-        state.value.sockets[name] = socket
-        pass(socket, namespace.middleware[...])
+        guard revision == .five, let recovery = namespace.recovery,
+            recovery.isOffered(to: session.request)
+        else {
+            return begin(
+                Socket(
+                    id: socketID(in: name), namespace: namespace, auth: auth, connection: self))
+        }
+        let request = RecoveryRequest(
+            auth: auth, handshake: session.request, eventLoop: session.eventLoop)
+        guard let request else { return begin(makeSocket(namespace, auth, lost: nil)) }
+        search(request, by: recovery, for: namespace, auth)
+    }
+
+    /// Asks what a returning client was, which may take a while.
+    private func search(
+        _ request: RecoveryRequest, by recovery: any ConnectionRecovery, for namespace: Namespace,
+        _ auth: JSONText?
+    ) {
+        let name = namespace.name
+        state.value.searchCount += 1
+        let search = state.value.searchCount
+        state.value.searches[name] = search
+        recovery.find(request).hop(to: session.eventLoop).whenComplete { result in
+            let lost = (try? result.get()).flatMap { $0 }
+            guard self.state.value.searches[name] == search else {
+                if let lost, lost.isRecoverable { recovery.abandon(lost, claimedFor: nil) }
+                return
+            }
+            self.state.value.searches[name] = nil
+            guard let lost, lost.isRecoverable else {
+                return self.begin(self.makeSocket(namespace, auth, lost: lost))
+            }
+            self.begin(
+                Socket(
+                    id: request.sid, pid: request.pid, namespace: namespace, auth: auth,
+                    lost: lost, connection: self))
+        }
+    }
+
+    /// A new socket of a client that may recover it.
+    private func makeSocket(_ namespace: Namespace, _ auth: JSONText?, lost: LostSocket?) -> Socket
+    {
+        let id = SocketID.random()
+        return Socket(
+            id: id, pid: PersistentID.make(for: id), namespace: namespace, auth: auth, lost: lost,
+            connection: self)
+    }
+
+    private func begin(_ socket: Socket) {
+        state.value.sockets[socket.namespace.name] = socket
+        pass(socket, socket.namespace.middleware[...])
     }
 
     /// In revision 4 no id is sent: the client makes it from the session's.
@@ -171,6 +224,38 @@ final class SocketIOConnection: EngineSessionDelegate {
     }
 
     private func accepted(_ socket: Socket) {
+        guard let lost = socket.lost, lost.isRecoverable,
+            let recovery = socket.namespace.recovery
+        else { return enter(socket) }
+        guard state.value.sockets[socket.namespace.name] === socket else {
+            return recovery.abandon(lost, claimedFor: nil)
+        }
+        recovery.claim(lost, for: socket) { isRecovered in
+            socket.onLoop { _ in self.claimed(socket, lost, recovery, isRecovered) }
+        }
+    }
+
+    private func claimed(
+        _ socket: Socket, _ lost: LostSocket, _ recovery: any ConnectionRecovery,
+        _ isRecovered: Bool
+    ) {
+        let isHere = state.value.sockets[socket.namespace.name] === socket
+        if isRecovered {
+            guard isHere else { return recovery.abandon(lost, claimedFor: socket) }
+            socket.state.value.isRecovered = true
+            return enter(socket)
+        }
+        guard isHere else { return }
+        let fresh = makeSocket(
+            socket.namespace, socket.auth,
+            lost: LostSocket(isRecoverable: false, context: lost.context))
+        fresh.user = socket.user
+        state.value.sockets[socket.namespace.name] = fresh
+        enter(fresh)
+    }
+
+    /// The client is in, unless it is gone meanwhile.
+    private func enter(_ socket: Socket) {
         let name = socket.namespace.name
         guard state.value.sockets[name] === socket, state.value.machine.accepted(name) else {
             return
@@ -181,6 +266,9 @@ final class SocketIOConnection: EngineSessionDelegate {
 
     private func refused(_ socket: Socket, _ error: any Error) {
         let name = socket.namespace.name
+        if let lost = socket.lost, lost.isRecoverable {
+            socket.namespace.recovery?.abandon(lost, claimedFor: nil)
+        }
         guard state.value.sockets[name] === socket, state.value.machine.refused(name) else {
             return
         }

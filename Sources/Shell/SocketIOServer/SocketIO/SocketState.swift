@@ -14,6 +14,12 @@ final class SocketState {
     typealias EventHandler = @Sendable (SocketEvent) -> Void
 
     var phase = Phase.connecting
+    /// The client is the socket again that it was before a break.
+    var isRecovered = false
+    /// Events are sent without their offsets until the one named releases them.
+    var offsetsHolder: String?
+    /// An offset was left out since.
+    var hasLeftOutOffset = false
     var handlers: [String: [EventHandler]] = [:]
     var anyHandlers: [EventHandler] = []
     var unhandledHandlers: [EventHandler] = []
