@@ -17,6 +17,11 @@ extension FuzzTarget {
                 try RoomSummary(encoded: summary.encoded[...]) == summary, "a summary changes")
         }
         if let notice = RedisNotice(input) { _ = notice.roomNotice() }
+        // Not stored, but kept by clients: their place in a room's log.
+        let text = String(decoding: input, as: UTF8.self)
+        if let offset = RoomOffset(text) {
+            try require(offset.text == text, "a place has two spellings")
+        }
         if let state = try? RoomState(checkpoint: input[...]) { use(state) }
         if let state = try? RoomState(checkpoint: withChecksum(input)[...]) { use(state) }
     }
