@@ -152,7 +152,8 @@ import Testing
                 bytes[Int.random(in: bytes.indices, using: &generator)] = .random(
                     in: 0...255, using: &generator)
                 if let changed = try? MessagePackValue(decoding: bytes[...]) {
-                    #expect(changed.encoded.count <= bytes.count, "seed \(seed)")
+                    // A number of five bytes may become one of nine.
+                    #expect(changed.encoded.count <= 2 * bytes.count, "seed \(seed)")
                 }
             }
         }

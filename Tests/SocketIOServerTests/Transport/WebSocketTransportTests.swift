@@ -206,23 +206,6 @@ import Testing
         }
     }
 
-    @Test func aSlowClientThatTakesWhatItMustIsLeftAlone() async throws {
-        var options = TestServer.options()
-        options.pingInterval = .milliseconds(400)
-        options.limits.slowReaderTime = .milliseconds(300)
-        options.limits.slowReaderBytes = 1
-        try await TestServer.run(options, echoes: false) { server in
-            let slow = try await server.openWebSocket()
-            let session = try #require(await server.nextSession())
-            let message = PreparedMessage(text: [UInt8](repeating: 0x61, count: 30_000_000))
-            try await slow.stopReading()
-            try await session.eventLoop.submit { session.send(message) }.get()
-            try await slow.readSlowly(for: .milliseconds(1500))
-            #expect(try await slow.readFrame().payload.count == 30_000_001)
-            #expect(await server.nextSeen() == .writable)
-        }
-    }
-
     @Test func aClientThatStopsReadingIsTooSlowAndNotSilent() async throws {
         var options = TestServer.options()
         options.pingInterval = .milliseconds(100)

@@ -34,9 +34,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     var backlogBytes = 0
     /// Handed to the transport since the session began.
     private var handedBytes = 0
-    /// When, since the session is backed up, its pace was last looked at, and what its client had
-    /// taken by then.
-    private var paceMark: (at: Int64, taken: Int)?
+    private var pace: ReadingPace
     /// The biggest message of what is queued: it alone may exceed the limit.
     private var largestQueued = 0
     private var isDirty = false
@@ -63,6 +61,9 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         machine = EngineSessionStateMachine(
             transport, revision: form.revision, settings: context.sessionSettings, now: loop.now)
         seenStalls = loop.stallCount
+        let limits = context.options.limits
+        pace = ReadingPace(
+            period: limits.slowReaderTime.wholeMilliseconds, bytes: limits.slowReaderBytes)
     }
 
     /// Registers the session and shows it to the layer above, the open packet queued before
@@ -195,7 +196,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         guard value != isBackedUp else { return }
         isBackedUp = value
         loop.setBackedUp(self, value)
-        paceMark = nil
+        pace.reset()
         guard machine.isOpen else { return }
         if value {
             delegate?.engineSessionBackedUp(self)
@@ -212,12 +213,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     /// Closes the session if its client takes less than it must of what waits for it. Called on
     /// each turn of the wheel while the session is backed up.
     func checkPace(now: Int64) {
-        let taken = handedBytes - backlogBytes
-        guard let mark = paceMark else { return paceMark = (now, taken) }
-        let time = now - mark.at
-        guard time >= limits.slowReaderTime.wholeMilliseconds else { return }
-        guard taken - mark.taken < limits.slowReaderBytes else { return paceMark = (now, taken) }
-        close(.tooSlow)
+        if pace.isTooSlow(taken: handedBytes - backlogBytes, now: now) { close(.tooSlow) }
     }
 
     // MARK: Receiving
