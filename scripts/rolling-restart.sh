@@ -32,6 +32,8 @@ source "$SCRIPTS/lib/docker.sh"
 source "$SCRIPTS/lib/roll.sh"
 
 mode='' env_file=$ROOT/.env.ha timeout='' wanted=()
+# For the other commands of local.sh and docker.sh.
+service='' lines='' follow='' monitor=''
 
 while [[ $# -gt 0 ]]; do
     case $1 in
