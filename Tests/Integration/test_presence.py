@@ -31,7 +31,7 @@ async def test_P13_each_who_stays_hears_once_of_each_who_died_and_has_one_list(
     for name in ghosts:
         await people.guest(dead.url, room, name)
     count = len(stays) + len(ghosts)
-    await eventually(lambda: all(len(one.users) == count for one in stays), 5)
+    await eventually(lambda: all(len(one.users) == count for one in stays))
     await asyncio.sleep(0.3)  # the last list of the joins
     marks = [one.mark() for one in stays]
     killed_at = time.monotonic()
@@ -57,7 +57,7 @@ async def reconnected(people, url: str, browser):
         except Unreachable:
             return None
 
-    return await eventually(attempt, 10, 0.1)
+    return await eventually(attempt, 20, 0.1)
 
 
 @pytest.mark.bound(60)
@@ -90,7 +90,7 @@ async def test_a_host_returns_as_host_whatever_he_was_lost_by(clusters, people, 
     back = await reconnected(people, there.url, browser)
     assert (await back.join(room, "Ana", password=None))["isHost"] is True
     both = {back.sid, guest.sid}
-    await eventually(lambda: {user["id"] for user in guest.users} == both, 5)
+    await eventually(lambda: {user["id"] for user in guest.users} == both, 15)
     assert guest.user_names == ["Ana", "Ben"] and guest.host_name == "Ana"
     if loss == "redis":
         await cluster.redis.start()
@@ -105,13 +105,14 @@ async def healed(instance) -> bool:
 
 
 class Watch:
-    """When an instance was last ready, first not ready, last answered, first refused a connection,
-    and when its lease went. Each time is that at which the question was asked."""
+    """When an instance was first not ready, last answered, first refused a connection, and when its
+    lease went. Each time is that at which the question was asked, `told` that of the first answer
+    that it is not ready."""
 
     def __init__(self, instance, redis):
         self.instance = instance
         self.redis = redis_client(redis.port)
-        self.not_ready = self.answered = self.refused = self.released = 0.0
+        self.not_ready = self.told = self.answered = self.refused = self.released = 0.0
         self.reasons = set()
         self._incarnation = None
 
@@ -123,13 +124,13 @@ class Watch:
         while not self.refused:
             asked_at = time.monotonic()
             try:
-                answer = await http.get(f"{self.instance.url}/api/ready", timeout=2)
+                answer = await http.get(f"{self.instance.url}/api/ready")
             except OSError:
                 self.refused = asked_at
                 return
             self.answered = asked_at
             if answer.status == 503 and not self.not_ready:
-                self.not_ready = asked_at
+                self.not_ready, self.told = asked_at, time.monotonic()
                 self.reasons = {reason["code"] for reason in answer.json()["reasons"]}
             await asyncio.sleep(0.01)
 
@@ -154,7 +155,7 @@ async def test_P10_a_drain_goes_step_by_step_and_its_host_returns_as_host(cluste
     await guest.wait("users-list", where=lambda users: len(users) == 2)
     watch = Watch(leaving, cluster.redis)
     watching = asyncio.create_task(watch.run())
-    await eventually(lambda: watch.answered, 5)
+    await eventually(lambda: watch.answered)
     asked_at = time.monotonic()
     leaving.terminate()
     await host.wait_closed(15)
@@ -162,17 +163,18 @@ async def test_P10_a_drain_goes_step_by_step_and_its_host_returns_as_host(cluste
     assert (await back.join(room, "Ana", password=None))["isHost"] is True
     assert await leaving.ended(20) == 0
     ended_at = time.monotonic()
-    await asyncio.wait_for(watching, 5)
+    await asyncio.wait_for(watching, 15)
     closed = [one.closed_at for one in (host, *others)]
     assert all(one.close_code == 1012 for one in (host, *others))
     assert watch.reasons == {"DRAINING"}
-    assert asked_at < watch.not_ready < min(closed) - 1
+    # A question may have been under way when the instance was asked to go.
+    assert asked_at < watch.told and watch.not_ready < min(closed) - 1
     assert min(closed) - asked_at >= 2, "proxies have the time to notice"
     assert watch.not_ready < watch.answered < watch.refused < ended_at
     assert watch.answered < min(closed) + 0.1, "nobody is let in while others are shown out"
     assert 0.5 < max(closed) - min(closed) < 10, "at a pace"
     assert max(closed) < watch.released + 1, "the lease lasts as long as the sockets"
-    await eventually(lambda: guest.user_names == ["Ana", "Ben"] and guest.host_name == "Ana", 5)
+    await eventually(lambda: guest.user_names == ["Ana", "Ben"] and guest.host_name == "Ana")
     assert guest.connected
     with contextlib.suppress(Exception):
         await browser.close()
