@@ -1,10 +1,15 @@
-"""Rooms full of editors that behave as the browser's, and what each room has acknowledged."""
+"""Rooms full of editors that behave as the browser's, and what each room has acknowledged.
+
+At full size they apply a scene at once: hundreds of them share one process here, and what reaches it
+late would be dropped by an editor that is busy, as it is not in a browser of its own.
+"""
 
 import asyncio
 import time
 
 from support.acknowledged import Acknowledged
 from support.editor_client import EditorClient
+from support.editor_timing import Timing, hurried
 from support.scenes import box
 from support.waiting import eventually
 
@@ -21,8 +26,8 @@ WORTH_KEEPING = ("joined-room", "room-created")
 class EditedRoom:
     """One room of editors. Two of them draw; what another was shown counts as acknowledged."""
 
-    def __init__(self, stage: Stage, urls, number: int, count: int):
-        self.stage, self.urls = stage, urls
+    def __init__(self, stage: Stage, urls, number: int, count: int, timing: Timing):
+        self.stage, self.urls, self.timing = stage, urls, timing
         self.id = new_room("crowd")
         self.password = f"secret-{number}" if number % 2 else None
         self.names = [f"u{number}-{place}" for place in range(count)]
@@ -50,7 +55,7 @@ class EditedRoom:
         await asyncio.gather(*(self._join(gate, name) for name in self.names[1:]))
 
     async def _editor(self, name: str) -> EditorClient:
-        editor = await self.stage.people.editor(self.urls, name)
+        editor = await self.stage.people.editor(self.urls, name, timing=self.timing)
         editor.on_remote_update = lambda data: self.record.received_by_other(data)
         self.editors.append(editor)
         return editor
@@ -125,8 +130,10 @@ class Crowd:
     def __init__(self, stage: Stage, size: Size, urls):
         each, more = divmod(size.users, size.rooms)
         self.stage = stage
+        timing = hurried(apply_least=0, apply_megabyte=0) if size.is_full else Timing()
         self.rooms = [
-            EditedRoom(stage, urls, number, each + (number < more)) for number in range(size.rooms)
+            EditedRoom(stage, urls, number, each + (number < more), timing)
+            for number in range(size.rooms)
         ]
         self._tasks: list[asyncio.Task] = []
 

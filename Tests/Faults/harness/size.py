@@ -18,6 +18,11 @@ class Size:
     def is_full(self) -> bool:
         return self.name == "full"
 
+    @property
+    def pause(self) -> float:
+        """Seconds between two edits of one member who edits."""
+        return 0.5 if self.is_full else 0.1
+
     def of(self, users: int | None, rooms: int | None) -> "Size":
         rooms = rooms or (self.rooms if users is None else min(self.rooms, max(1, users // 2)))
         return replace(self, users=users or max(self.users, 2 * rooms), rooms=rooms)

@@ -27,7 +27,7 @@ async def run(size: Size, repeat: int) -> list[Result]:
         crowd = await Crowd.open(stage, size, stage.cluster.nginx.url)
         for number in range(repeat):
             with result.attempt():
-                await kill_once(stage, crowd, result, 0.5 if size.is_full else 0.1)
+                await kill_once(stage, crowd, result, size.pause)
             if number + 1 < repeat:
                 await stage.bring_back(next(one for one in stage.instances if not one.running))
             say(f"P1 {number + 1}/{repeat}: worst {result.text(result.worst)}")

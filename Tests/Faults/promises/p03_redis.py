@@ -37,7 +37,7 @@ async def run(size: Size, repeat: int) -> list[Result]:
             result = row(fault.__doc__)
             for number in range(repeat):
                 with result.attempt():
-                    await lose_once(stage, meeting, fault, result, 0.5 if size.is_full else 0.05)
+                    await lose_once(stage, meeting, fault, result, size.pause)
                 say(f"P3 {fault.__name__} {number + 1}/{repeat}: {result.text(result.worst)}")
     result = row("absent when instances start")
     for number in range(min(repeat, 3)):

@@ -47,7 +47,7 @@ async def fail_over_once(size: Size, fault: str, result: Result):
         await cluster.start()
         await eventually(cluster.agree, 20, what="every instance knows every other")
         meeting = await Meeting.open(stage, size)
-        meeting.start_traffic(0.5 if size.is_full else 0.05)
+        meeting.start_traffic(size.pause)
         old = sentinels.primary()
         try:
             await asyncio.sleep(0.5)

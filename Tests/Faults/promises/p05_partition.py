@@ -118,7 +118,7 @@ async def cut_once(stage: Stage, size: Size, network, directions: dict, cut: Res
     lone = stage.instances[-1]
     # Members of an instance that was declared dead are asked to reconnect, so each time a new one.
     meeting = await Meeting.open(stage, size)
-    meeting.start_traffic(0.5 if size.is_full else 0.05)
+    meeting.start_traffic(size.pause)
     try:
         await asyncio.sleep(0.5)
         cut_at = time.monotonic()

@@ -52,7 +52,7 @@ async def run(size: Size, repeat: int) -> list[Result]:
 
 
 async def jump_once(stage, meeting, clock, whose, seconds, result, size):
-    meeting.start_traffic(0.5 if size.is_full else 0.05)
+    meeting.start_traffic(size.pause)
     try:
         await asyncio.sleep(1)
         before = max(version for room in meeting.rooms for version in room.record.versions)

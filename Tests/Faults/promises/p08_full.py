@@ -34,7 +34,7 @@ async def run(size: Size, repeat: int) -> list[Result]:
         meeting = await Meeting.open(stage, size)
         for number in range(repeat):
             with told.attempt(), back.attempt():
-                await fill_once(stage, meeting, told, back, 0.5 if size.is_full else 0.05)
+                await fill_once(stage, meeting, told, back, size.pause)
             say(f"P8 {number + 1}/{repeat}: {told.text(told.worst)}, {back.text(back.worst)}")
     return [told, back]
 

@@ -68,7 +68,7 @@ async def roll_once(stage, crowd, size, count: Result, away: Result, truth: Resu
 async def restart(stage, crowd, instance, prober, size, count, away) -> list[str]:
     """Gives what was not true about readiness."""
     own = crowd.on(instance.name)
-    crowd.draw(0.5 if size.is_full else 0.1)
+    crowd.draw(size.pause)
     await asyncio.sleep(0.5)
     asked_at = time.monotonic()
     instance.terminate()
