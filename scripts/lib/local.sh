@@ -471,6 +471,7 @@ instance_status() {
 # json_word NAME: the first string member of that name; enough for one word of a status.
 json_word() { grep -o "\"$1\" *: *\"[^\"]*\"" | head -n 1 | sed 's/.*: *"\(.*\)"/\1/' || :; }
 
+# shellcheck disable=SC2154 # lines: an option of deploy-ha.sh, whose command this is
 local_logs() {
     local name files=()
     for name in "${SERVICES[@]}"; do
