@@ -120,6 +120,26 @@ targets += [
         path: "Tests/EmbeddedServerTests"),
 ]
 
+// Instances, store, network and clients as values on one seed (docs/SIMULATION.md).
+targets += [
+    .target(
+        name: "Simulation",
+        dependencies: [
+            "JSON", "Rooms", "RoomStore", "RoomService", "SocketIOServer", "Cluster", "Secrets",
+            "TestKit", nioHTTP, logging,
+        ] + nio,
+        path: "Tests/Simulation/World"),
+    .executableTarget(
+        name: "simulate",
+        dependencies: [
+            "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        path: "Tests/Simulation/Command"),
+    .testTarget(
+        name: "SimulationTests", dependencies: ["Simulation", "simulate"],
+        path: "Tests/Simulation/Tests"),
+]
+
 // With TANDEM_FUZZ set this is the package of the fuzzer alone (docs/FUZZING.md): everything that it
 // reaches is built with coverage and the address sanitizer, and the tests are left out.
 let fuzzing = Context.environment["TANDEM_FUZZ"] != nil
@@ -132,7 +152,8 @@ let notSettings = [
     "ServeCommand.swift", "Server", "Tandem.swift",
 ]
 if fuzzing {
-    targets.removeAll { $0.type == .test || $0.type == .executable || $0.name == "WireKit" }
+    let left = ["WireKit", "Simulation"]
+    targets.removeAll { $0.type == .test || $0.type == .executable || left.contains($0.name) }
     targets += [
         .target(
             name: "tandem",
@@ -170,6 +191,7 @@ let package = Package(
         : [
             .executable(name: "tandem", targets: ["tandem"]),
             .executable(name: "protocol-suite-server", targets: ["protocol-suite-server"]),
+            .executable(name: "simulate", targets: ["simulate"]),
             .library(name: "SocketIOServer", targets: ["SocketIOServer"]),
         ],
     dependencies: [

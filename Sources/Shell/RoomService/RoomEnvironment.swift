@@ -27,6 +27,8 @@ final class RoomEnvironment: Sendable {
     /// Tells servers of other kinds of a room's broadcast; nil where there are none. Called by one
     /// instance of the cluster for each broadcast that follows from an entry. From any thread.
     let mirror: Mirror?
+    /// Hears what live rooms fold; nil but in a simulation.
+    let witness: RoomWitness?
     private let draining = NIOLockedValueBox(false)
     private let operations = NIOLockedValueBox<UInt64>(0)
 
@@ -34,6 +36,7 @@ final class RoomEnvironment: Sendable {
         store: any RoomStore, namespace: Namespace, clock: SharedClock,
         identity: InstanceIdentity, options: RoomServiceOptions, metrics: RoomMetrics,
         logger: Logger, isStoreSettled: @escaping @Sendable () -> Bool, mirror: Mirror?,
+        witness: RoomWitness? = nil,
         onFenced: @escaping @Sendable (String) -> Void
     ) {
         self.store = store
@@ -46,6 +49,7 @@ final class RoomEnvironment: Sendable {
         self.logger = logger
         self.isStoreSettled = isStoreSettled
         self.mirror = mirror
+        self.witness = witness
         self.onFenced = onFenced
     }
 
@@ -70,9 +74,16 @@ package final class InstanceIdentity: Sendable {
     package let instanceID: String
     private let current: NIOLockedValueBox<Incarnation>
 
-    package init(instanceID: String) {
+    private let makeNonce: @Sendable () -> UInt64
+
+    /// - Parameter makeNonce: numbers that no other incarnation has.
+    package init(
+        instanceID: String,
+        makeNonce: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) }
+    ) {
         self.instanceID = instanceID
-        current = NIOLockedValueBox(Self.make(instanceID))
+        self.makeNonce = makeNonce
+        current = NIOLockedValueBox(Incarnation(instanceID: instanceID, nonce: makeNonce()))
     }
 
     package var value: Incarnation { current.withLockedValue { $0 } }
@@ -84,12 +95,8 @@ package final class InstanceIdentity: Sendable {
     package func renew(after old: String) -> Bool {
         current.withLockedValue { value in
             guard value.description == old else { return false }
-            value = Self.make(instanceID)
+            value = Incarnation(instanceID: instanceID, nonce: makeNonce())
             return true
         }
-    }
-
-    private static func make(_ instanceID: String) -> Incarnation {
-        Incarnation(instanceID: instanceID, nonce: .random(in: .min ... .max))
     }
 }

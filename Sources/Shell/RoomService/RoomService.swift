@@ -42,13 +42,13 @@ package final class RoomService: Sendable {
         options: RoomServiceOptions, store: any RoomStore, namespace: Namespace,
         cluster: ClusterService, hasher: PasswordHasher, metrics: RoomMetrics,
         eventLoops: [any EventLoop], isStoreSettled: @escaping @Sendable () -> Bool,
-        mirror: Mirror? = nil, logger: Logger
+        mirror: Mirror? = nil, witness: RoomWitness? = nil, logger: Logger
     ) {
         let fencedBox = NIOLockedValueBox<(@Sendable (String) -> Void)?>(nil)
         environment = RoomEnvironment(
             store: store, namespace: namespace, clock: cluster.clock, identity: cluster.identity,
             options: options, metrics: metrics, logger: logger, isStoreSettled: isStoreSettled,
-            mirror: mirror,
+            mirror: mirror, witness: witness,
             onFenced: { incarnation in fencedBox.withLockedValue { $0 }?(incarnation) })
         self.cluster = cluster
         self.hasher = hasher

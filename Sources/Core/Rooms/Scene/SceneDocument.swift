@@ -40,7 +40,7 @@ package struct SceneDocument: Sendable {
     var scripts = SceneScripts()
     var tombstones = Tombstones()
     /// Of the last full upload.
-    var replacedAt: Version = 0
+    package internal(set) var replacedAt: Version = 0
     /// Of the last edit.
     package internal(set) var version: Version = 0
     /// Whether the root was made for an edit rather than uploaded.

@@ -101,6 +101,7 @@ extension LiveRoom {
 
     private func fold(_ entry: VersionedEntry) {
         state.fold(entry, limits: environment.options.room)
+        environment.witness?(.folded(entry), state)
     }
 
     private func applyJoin(
@@ -152,6 +153,7 @@ extension LiveRoom {
         sceneCache = nil
         recent = nil
         sequencer.restart(at: fresh.version)
+        environment.witness?(.replaced, state)
         environment.clock.observe(fresh.version)
         for (memberID, link) in links where control.members[memberID] == nil {
             guard var member = before[memberID] else { continue }

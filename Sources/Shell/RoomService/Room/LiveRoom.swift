@@ -86,6 +86,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         sequencer = EntrySequencer(applied: state.version)
         idleSince = environment.clock.elapsedMilliseconds
         environment.clock.observe(state.version)
+        environment.witness?(.opened, state)
     }
 
     var control: RoomControl { state.control }

@@ -52,8 +52,7 @@ extension FallbackRoomStore {
     }
 
     func pause(_ attempt: Int) -> EventLoopFuture<Void> {
-        let milliseconds = Int64.random(in: 0...Int64(min(attempt * 5, 100)))
-        return eventLoop.scheduleTask(in: .milliseconds(milliseconds)) {}.futureResult
+        eventLoop.scheduleTask(in: pauseAfter(attempt)) {}.futureResult
     }
 
     /// Nil if there is nothing to compare.

@@ -28,6 +28,8 @@ package final class FallbackRoomStore: RoomStore {
     let limits: RoomStoreLimits
     let roomLimits: RoomLimits
     let logger: Logger
+    /// The wait before a reconciliation that was overtaken is tried again, by number of tries.
+    let pauseAfter: @Sendable (_ attempt: Int) -> TimeAmount
     let rooms: NIOLockedValueBox<FallbackRooms>
     let reconciler: Reconciler
     private let observers = NIOLockedValueBox<Observers>(Observers())
@@ -44,9 +46,11 @@ package final class FallbackRoomStore: RoomStore {
     package init(
         shared: any SharedRoomStore, group: any EventLoopGroup, eventLoop: any EventLoop,
         limits: RoomStoreLimits = RoomStoreLimits(), roomLimits: RoomLimits = RoomLimits(),
+        pauseAfter: @escaping @Sendable (Int) -> TimeAmount = FallbackRoomStore.randomPause,
         logger: Logger = Logger(label: "room-store")
     ) {
         self.shared = shared
+        self.pauseAfter = pauseAfter
         self.group = group
         self.eventLoop = eventLoop
         self.limits = limits
@@ -59,6 +63,10 @@ package final class FallbackRoomStore: RoomStore {
         }
     }
 
+    @Sendable package static func randomPause(_ attempt: Int) -> TimeAmount {
+        .milliseconds(.random(in: 0...Int64(min(attempt * 5, 100))))
+    }
+
     /// Over Redis; goes by the client's state.
     package convenience init(
         redis: RedisRoomStore, group: any EventLoopGroup,
@@ -69,7 +77,7 @@ package final class FallbackRoomStore: RoomStore {
             shared: redis, group: group, eventLoop: redis.client.eventLoop, limits: limits,
             roomLimits: roomLimits, logger: logger)
         redis.client.onStateChange { [weak self] state in
-            if let availability = FallbackRooms.Availability(state) {
+            if let availability = StoreAvailability(state) {
                 self?.sharedStore(is: availability)
             }
         }
@@ -108,7 +116,7 @@ package final class FallbackRoomStore: RoomStore {
     }
 
     /// How the shared store can be used from now on.
-    func sharedStore(is availability: FallbackRooms.Availability) {
+    package func sharedStore(is availability: StoreAvailability) {
         let (released, hasReturned) = rooms.withLockedValue { rooms in
             let hasReturned = rooms.availability != .full && availability == .full
             return (rooms.became(availability, now: .now()), hasReturned)
@@ -119,7 +127,7 @@ package final class FallbackRoomStore: RoomStore {
     }
 
     /// The shared store may not be what it was: nothing is taken for granted.
-    func connectionIsNew() {
+    package func connectionIsNew() {
         let doubted = rooms.withLockedValue { rooms in
             rooms.availability == .full ? rooms.doubtEverything() : []
         }
@@ -207,7 +215,7 @@ extension RoomNotice {
     }
 }
 
-extension FallbackRooms.Availability {
+extension StoreAvailability {
     /// Nil: as before.
     init?(_ state: RedisState) {
         switch state {

@@ -13,16 +13,6 @@ import Rooms
 /// Invariants: `memory` holds exactly the rooms with `local`; a room in `reconciling` changes
 /// through its reconciliation only.
 struct FallbackRooms: Sendable {
-    /// How the shared store can be used.
-    enum Availability: Sendable, Hashable {
-        /// Not known yet: requests wait.
-        case undecided
-        case full
-        /// It answers, yet refuses writes.
-        case readOnly(String)
-        case away(String)
-    }
-
     enum Mode: Sendable, Hashable {
         /// The shared store has the room.
         case shared
@@ -86,7 +76,7 @@ struct FallbackRooms: Sendable {
         case overloaded
     }
 
-    private(set) var availability = Availability.undecided
+    private(set) var availability = StoreAvailability.undecided
     private(set) var changedAt: NIODeadline
     /// Counts connections: what was answered over an earlier one may be lost.
     private(set) var generation = 0
@@ -129,7 +119,7 @@ struct FallbackRooms: Sendable {
 
     /// Gives the operations that need not wait any longer.
     mutating func became(
-        _ new: Availability, now: NIODeadline
+        _ new: StoreAvailability, now: NIODeadline
     ) -> [EventLoopPromise<Resumption>] {
         guard new != availability, new != .undecided else { return [] }
         if availability == .full || new == .full { changedAt = now }

@@ -1,5 +1,15 @@
 import NIOCore
 
+/// How the shared store behind a `FallbackRoomStore` can be used.
+package enum StoreAvailability: Sendable, Hashable {
+    /// Not known yet: requests wait.
+    case undecided
+    case full
+    /// It answers, yet refuses writes.
+    case readOnly(String)
+    case away(String)
+}
+
 /// Where a `FallbackRoomStore` keeps rooms at the moment.
 package enum FallbackState: Sendable, Hashable {
     /// Everything is in the shared store.

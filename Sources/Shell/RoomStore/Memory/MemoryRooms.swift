@@ -82,14 +82,14 @@ package struct MemoryRooms: Sendable {
 
     // MARK: Reading
 
-    func load(_ room: String) -> StoredRoom? { rooms[room]?.stored }
+    package func load(_ room: String) -> StoredRoom? { rooms[room]?.stored }
 
     func read(_ room: String, epoch: Version, after version: Version) -> LogRead {
         guard let room = rooms[room], room.epoch == epoch else { return .noRoom }
         return room.read(after: version)
     }
 
-    var summaries: [RoomSummary] { rooms.values.map(\.summary) }
+    package var summaries: [RoomSummary] { rooms.values.map(\.summary) }
 
     func room(_ name: String) -> MemoryRoom? { rooms[name] }
 

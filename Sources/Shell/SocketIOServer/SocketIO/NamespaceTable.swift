@@ -2,11 +2,17 @@ import NIOCore
 import Synchronization
 
 /// The namespaces of a server by name.
-final class NamespaceTable: Sendable {
+package final class NamespaceTable: Sendable {
     private let namespaces = Mutex<[String: Namespace]>([:])
     private let make: @Sendable (String) -> Namespace
+    let makeSocketID: @Sendable () -> String
 
-    init(loops: [any EventLoop], limits: SocketLimits, adapter: @escaping AdapterFactory) {
+    package init(
+        loops: [any EventLoop], limits: SocketLimits,
+        makeSocketID: @escaping @Sendable () -> String = SocketID.random,
+        adapter: @escaping AdapterFactory
+    ) {
+        self.makeSocketID = makeSocketID
         make = { name in Namespace(name: name, adapter: adapter(name, loops, limits)) }
         _ = obtain("/")
     }
@@ -15,7 +21,7 @@ final class NamespaceTable: Sendable {
     subscript(name: String) -> Namespace? { namespaces.withLock { $0[name] } }
 
     /// Makes the namespace if it does not exist; a missing `/` in front is added.
-    func obtain(_ name: String) -> Namespace {
+    package func obtain(_ name: String) -> Namespace {
         let name = name.hasPrefix("/") ? name : "/" + name
         return namespaces.withLock { namespaces in
             if let namespace = namespaces[name] { return namespace }

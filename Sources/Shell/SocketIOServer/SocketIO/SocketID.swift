@@ -1,5 +1,5 @@
 /// Names for sockets.
-enum SocketID {
+package enum SocketID {
     private static let alphabet = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
@@ -8,7 +8,7 @@ enum SocketID {
     static func isLetter(_ byte: UInt8) -> Bool { alphabet.contains(byte) }
 
     /// 20 characters of six random bits each, from the system's source.
-    static func random() -> String {
+    @Sendable package static func random() -> String {
         var generator = SystemRandomNumberGenerator()
         var bits: UInt64 = 0
         return String(unsafeUninitializedCapacity: length) { buffer in

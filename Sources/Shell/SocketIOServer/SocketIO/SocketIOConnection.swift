@@ -5,7 +5,7 @@ import SocketIO
 
 /// Speaks Socket.IO on one Engine.IO session: decodes packets and hands them to the sockets of
 /// the namespaces that the client is in. Everything happens on the session's loop.
-final class SocketIOConnection: EngineSessionDelegate {
+package final class SocketIOConnection: EngineSessionDelegate {
     let session: any EngineSession
     let limits: SocketLimits
     let revision: ProtocolRevision
@@ -30,7 +30,7 @@ final class SocketIOConnection: EngineSessionDelegate {
     }
 
     /// On the session's loop; becomes the session's delegate.
-    init(
+    package init(
         _ session: any EngineSession, namespaces: NamespaceTable, limits: SocketLimits,
         logger: Logger
     ) {
@@ -47,7 +47,7 @@ final class SocketIOConnection: EngineSessionDelegate {
 
     // MARK: From the session
 
-    func engineSession(_ session: any EngineSession, received text: ArraySlice<UInt8>) {
+    package func engineSession(_ session: any EngineSession, received text: ArraySlice<UInt8>) {
         do throws(PacketError) {
             guard let packet = try state.value.decoder.receivedText(text) else { return }
             received(packet)
@@ -57,7 +57,9 @@ final class SocketIOConnection: EngineSessionDelegate {
         }
     }
 
-    func engineSession(_ session: any EngineSession, receivedBinary bytes: ArraySlice<UInt8>) {
+    package func engineSession(
+        _ session: any EngineSession, receivedBinary bytes: ArraySlice<UInt8>
+    ) {
         do throws(PacketError) {
             guard let packet = try state.value.decoder.receivedBinary(bytes) else { return }
             received(packet)
@@ -66,7 +68,7 @@ final class SocketIOConnection: EngineSessionDelegate {
         }
     }
 
-    func engineSession(
+    package func engineSession(
         _ session: any EngineSession, discardedMessageOf byteCount: Int,
         prefix: ArraySlice<UInt8>
     ) {
@@ -86,15 +88,15 @@ final class SocketIOConnection: EngineSessionDelegate {
         }
     }
 
-    func engineSessionBackedUp(_ session: any EngineSession) {
+    package func engineSessionBackedUp(_ session: any EngineSession) {
         for socket in state.value.sockets.values { socket.backedUp() }
     }
 
-    func engineSessionBecameWritable(_ session: any EngineSession) {
+    package func engineSessionBecameWritable(_ session: any EngineSession) {
         for socket in state.value.sockets.values { socket.becameWritable() }
     }
 
-    func engineSession(_ session: any EngineSession, closed reason: EngineCloseReason) {
+    package func engineSession(_ session: any EngineSession, closed reason: EngineCloseReason) {
         state.value.machine.closed()
         state.value.connectTimer?.cancel()
         state.value.connectTimer = nil
@@ -203,7 +205,7 @@ final class SocketIOConnection: EngineSessionDelegate {
     private func socketID(in namespace: String) -> String {
         switch revision {
         case .four: namespace == "/" ? session.id : "\(namespace)#\(session.id)"
-        case .five: SocketID.random()
+        case .five: namespaces.makeSocketID()
         }
     }
 
