@@ -136,7 +136,7 @@ targets += [
         ],
         path: "Tests/Simulation/Command"),
     .testTarget(
-        name: "SimulationTests", dependencies: ["Simulation", "simulate"],
+        name: "SimulationTests", dependencies: ["Simulation", "simulate", "WireKit"],
         path: "Tests/Simulation/Tests"),
 ]
 

@@ -25,6 +25,18 @@ import Testing
         #expect(lobby.next("rooms-list")?.elements.isEmpty == true)
     }
 
+    @Test func aCopyThatNobodyUsesIsKeptWhileTheStoreMayHaveLostTheRoom() throws {
+        let world = try World()
+        let host = try world.host()
+        world.isStoreSettled = false
+        host.emit("leave-room", #""room""#)
+        world.advance(.seconds(30))
+        #expect(world.live() != nil)
+        world.isStoreSettled = true
+        world.advance(.seconds(10))
+        #expect(world.live() == nil)
+    }
+
     @Test func aRoomInUseIsNeverRemoved() throws {
         var options = RoomServiceOptions()
         options.emptyRoomMilliseconds = 1_000

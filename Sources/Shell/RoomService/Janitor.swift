@@ -81,7 +81,8 @@ final class Janitor: Sendable {
                 room.submit(.checkHost(nowMilliseconds: now)) { _ in }
             }
         }
-        shard.closeIdleRooms(after: Self.idleMilliseconds)
+        // While the store is away, or was, a copy that nobody uses may be the only one.
+        if environment.isStoreSettled() { shard.closeIdleRooms(after: Self.idleMilliseconds) }
     }
 
     // MARK: The list of all rooms

@@ -22,7 +22,7 @@ package struct RoomInspection: Sendable {
     package var queuedOperations: Int
     package var queuedBytes: Int
     /// Of the member for whom most edits are held back.
-    package var heldEvents: Int
+    package var heldEdits: Int
 }
 
 extension RoomService {
@@ -32,7 +32,7 @@ extension RoomService {
             RoomInspection(
                 state: room.state, connected: Set(room.links.keys), isSettled: room.isSettled,
                 queuedOperations: room.queue.count, queuedBytes: room.queue.byteCount,
-                heldEvents: room.links.values.map(\.held.count).max() ?? 0)
+                heldEdits: room.links.values.map(\.heldEdits).max() ?? 0)
         }
     }
 }

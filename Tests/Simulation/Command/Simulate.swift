@@ -28,6 +28,10 @@ struct Simulate: ParsableCommand {
     @Option(help: "A bug to plant: \(Canary.allCases.map(\.rawValue).joined(separator: ", ")).")
     var canary: Canary?
 
+    @Option(
+        help: "Checkers that count: \(Checker.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var checkers: [Checker] = Checker.allCases
+
     @Flag(help: "Print the history, also where nothing is wrong.")
     var verbose = false
 
@@ -52,6 +56,7 @@ struct Simulate: ParsableCommand {
             options.steps = steps
             options.faults = faults.faults
             options.canary = canary
+            options.checkers = Set(checkers)
             options.keepsHistory = verbose
             let outcome = try World(seed: seed, options: options).run()
             totals.add(outcome)
@@ -65,6 +70,7 @@ struct Simulate: ParsableCommand {
             print("seed \(seed) broke what must hold:")
             for violation in outcome.violations.prefix(8) { print("  \(violation)") }
             print("replay: \(replay(seed))")
+            fflush(nil)
             guard keepGoing else { throw ExitCode.failure }
         }
         print(totals.text)
@@ -75,6 +81,9 @@ struct Simulate: ParsableCommand {
         var command = "swift run simulate --seed \(seed) --steps \(steps) --verbose"
         if faults.faults.count < Fault.allCases.count { command += " --faults \(faults.text)" }
         if let canary { command += " --canary \(canary.rawValue)" }
+        if checkers.count < Checker.allCases.count {
+            for checker in checkers { command += " --checkers \(checker.rawValue)" }
+        }
         return command
     }
 
@@ -149,3 +158,4 @@ struct FaultList: ExpressibleByArgument {
 }
 
 extension Canary: ExpressibleByArgument {}
+extension Checker: ExpressibleByArgument {}

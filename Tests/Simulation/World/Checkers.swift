@@ -96,7 +96,7 @@ final class Checkers {
     init(_ world: World) { self.world = world }
 
     func violate(_ checker: Checker, _ text: @autoclosure () -> String) {
-        guard violations.count < 20 else { return }
+        guard violations.count < 20, world.options.checkers.contains(checker) else { return }
         let violation = Violation(checker: checker, text: text())
         violations.append(violation)
         world.history.note(.end, checker.rawValue.utf8.count) { "VIOLATION \(violation)" }
@@ -311,8 +311,8 @@ final class Checkers {
                 if room.queuedOperations > service.queuedOperations + service.batchOperations {
                     violate(.queues, "\(room.queuedOperations) operations wait")
                 }
-                if room.heldEvents > service.heldEvents {
-                    violate(.queues, "\(room.heldEvents) events are held")
+                if room.heldEdits > service.heldEvents {
+                    violate(.queues, "\(room.heldEdits) events are held")
                 }
             }
         }
@@ -325,7 +325,8 @@ final class Checkers {
     private func compare(_ copies: [(SimulatedInstance, RoomInspection)], of name: String) {
         for (index, (one, room)) in copies.enumerated() {
             for (other, second) in copies[(index + 1)...] {
-                guard room.state.version == second.state.version,
+                guard one.store.state.isDurable, other.store.state.isDurable,
+                    room.state.version == second.state.version,
                     room.state.control.epoch == second.state.control.epoch,
                     let last = chains["\(one.id)/\(name)"]?.lastID,
                     last == chains["\(other.id)/\(name)"]?.lastID
@@ -345,6 +346,7 @@ final class Checkers {
     func remaining() -> [Violation] {
         var found: [Violation] = []
         func add(_ checker: Checker, _ text: String) {
+            guard world.options.checkers.contains(checker) else { return }
             found.append(Violation(checker: checker, text: text))
         }
         for suspicion in suspicions where !suspicion.one.isOver && !suspicion.other.isOver {
@@ -431,13 +433,21 @@ final class Checkers {
                     .acknowledged,
                     "\(edit.uuid) = \(edit.value ?? "-") (\(edit.id), \(edit.versions)) is missing:"
                         + " last change \(modified)")
-            } else if edit.versions.contains(modified), scene[edit.uuid] != edit.value {
+            } else if isAlone(edit, at: modified, state), scene[edit.uuid] != edit.value {
                 add(
                     .acknowledged,
                     "\(edit.uuid) of \(modified) is \(scene[edit.uuid] ?? "-") in place of"
                         + " \(edit.value ?? "-")")
             }
         }
+    }
+
+    /// Whether the last change of the object is this edit, and not another of the same version:
+    /// instances that do not see one another may give one twice.
+    private func isAlone(_ edit: Edit, at version: Version, _ state: RoomState) -> Bool {
+        let place = Place(room: edit.room, epoch: edit.epoch, version: version)
+        return edit.versions.contains(version) && state.scene.replacedAt != version
+            && places[place] == [edit.id]
     }
 
     private static func words(_ entry: RoomEntry) -> String {

@@ -315,8 +315,8 @@ final class Editor {
 
     private func replaceScene(_ payload: JSONText) {
         guard let data = payload["editorData"], !data.isNull else {
-            scene = [:]
-            return upload()
+            if !scene.isEmpty { upload() }
+            return
         }
         let version = Version(clamping: payload["version"]?.int ?? 0)
         world.history.note(.scene, number, Int(version)) {

@@ -12,6 +12,7 @@ final class SimulatedSession: EngineSession, @unchecked Sendable {
     let request: HandshakeRequest
     let transportName = "websocket"
     let bufferedBytes = 0
+    let isBackedUp = false
     private(set) var isOpen = true
     var delegate: (any EngineSessionDelegate)?
     /// Called outside, with each frame and when the connection has ended.

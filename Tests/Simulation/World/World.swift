@@ -12,6 +12,8 @@ package final class World: @unchecked Sendable {
         package var steps = 120
         package var faults = Set(Fault.allCases)
         package var canary: Canary?
+        /// Those that count.
+        package var checkers = Set(Checker.allCases)
         /// Whether the history is kept in words.
         package var keepsHistory = false
 
@@ -44,7 +46,7 @@ package final class World: @unchecked Sendable {
     var limits = SimulatedInstance.Limits()
     private(set) var instances: [SimulatedInstance] = []
     private(set) var editors: [Editor] = []
-    private(set) var checkers: Checkers!
+    private(set) lazy var checkers = Checkers(self)
     /// Epochs of the rooms of a name, as far as an instance has opened them.
     private(set) var epochs: [String: [Version]] = [:]
     private var faults: [Fault: Int] = [:]
@@ -71,7 +73,6 @@ package final class World: @unchecked Sendable {
         limits.service.limits.logMilliseconds = 5_000
         limits.store.localBytes = 40_000
         limits.store.tailEntries = 64
-        checkers = Checkers(self)
         for index in nodes.nodes.indices { instances.append(makeInstance(index)) }
         editors = (0..<dice.int(2...5)).map { Editor($0, in: self, dice: dice.split()) }
     }
@@ -160,8 +161,8 @@ package final class World: @unchecked Sendable {
     }
 
     private func wall(at index: Int) -> Int64 {
-        let isBehind = options.canary == .backwards && index == 0
-        return Self.wall + scheduler.now / 1_000_000 + wallOffset - (isBehind ? 3_600_000 : 0)
+        let behind = options.canary == .backwards ? Int64(index) * 3_600_000 : 0
+        return Self.wall + scheduler.now / 1_000_000 + wallOffset - behind
     }
 
     private func witness(

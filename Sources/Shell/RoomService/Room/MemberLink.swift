@@ -43,6 +43,7 @@ final class MemberLink {
     var isHolding: Bool { isLagging || applyTime != nil }
     var hasHeldEdits: Bool { held.edits > 0 || needsScene }
     var heldBytes: Int { held.bytes }
+    var heldEdits: Int { held.edits }
 
     // MARK: Holds
 
