@@ -1,4 +1,4 @@
-"""Redis refuses writes, each time for another reason; and an instance that may hold no more (P8)."""
+"""Redis refuses writes, for one reason or another; and an instance that may hold no more (P8)."""
 
 import asyncio
 
