@@ -352,7 +352,7 @@ extension RoomOperation {
     fileprivate var changesScene: Bool {
         switch self {
         case .edit, .upload: true
-        case .join, .leave, .rename, .delete, .sweep, .checkHost: false
+        case .join, .leave, .markAway, .expire, .claim, .rename, .delete, .sweep, .checkHost: false
         }
     }
 
@@ -360,7 +360,7 @@ extension RoomOperation {
 
     fileprivate var isMembership: Bool {
         switch self {
-        case .join, .leave, .rename, .sweep, .checkHost: true
+        case .join, .leave, .markAway, .expire, .claim, .rename, .sweep, .checkHost: true
         case .edit, .upload, .delete: false
         }
     }
