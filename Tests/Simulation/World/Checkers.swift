@@ -462,8 +462,10 @@ final class Checkers {
             case .joined(let member, let old, let isHost):
                 "\(member.name) joined as \(member.id)\(isHost ? ", host" : "")"
                     + (old.map { ", was \($0)" } ?? "")
-            case .left(let member, let cause): "\(member) left (\(cause))"
-            case .renamed(let member, let name): "\(member) is \(name)"
+            case .left(let member, let cause, _): "\(member) left (\(cause))"
+            case .renamed(let member, let name, _): "\(member) is \(name)"
+            case .away(let member, let holder): "\(member) away at \(holder)"
+            case .moved(let member, let holder): "\(member) moved to \(holder)"
             case .hostHandedOver(let member): "\(member) is host"
             case .deleted: "deleted"
             }
