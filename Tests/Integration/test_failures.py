@@ -11,7 +11,7 @@ from support.waiting import eventually
 WHOLE = (ROOT / "docs/FAILURES.md").read_text("utf-8")
 BEGIN, END = (f"<!-- scripts/chaos.sh --write: {word} -->" for word in ("begin", "end"))
 MEASURED = WHOLE.split(BEGIN)[1].split(END)[0]
-PAGE = WHOLE.replace(MEASURED, "")
+PAGE = WHOLE.replace(f"{BEGIN}{MEASURED}{END}", "")
 
 
 def rows_of(text: str, head: str) -> list[list[str]]:

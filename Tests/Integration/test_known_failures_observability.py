@@ -240,6 +240,10 @@ def run_in_ci(command: str) -> bool:
     steps = (ROOT / "scripts/test.sh").read_text()
     if program == "scripts/deploy-ha.sh":
         return f"deploy {words[0]}" in ci or f'run("{words[0]}"' in tests
+    if program == "scripts/rolling-restart.sh":
+        return 'script="rolling-restart.sh"' in tests
+    if program == "scripts/chaos.sh":  # Tests/Faults are its experiments
+        return "faults=Tests/Faults" in steps
     if program == "scripts/test.sh":
         return program in ci
     if program in ("swift run", "tandem"):
