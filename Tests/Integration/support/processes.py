@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from . import http
@@ -88,8 +89,22 @@ class Process:
             self.child.wait(10)
 
     def freeze(self):
+        """SIGSTOP, and every thread has stopped when this returns."""
         self.signal(signal.SIGSTOP)
         self._frozen = True
+        end = time.monotonic() + 5
+        while not self._has_stopped():
+            assert time.monotonic() < end, f"{self.name} does not stop"
+            time.sleep(0.001)
+
+    def _has_stopped(self) -> bool:
+        try:
+            stats = [
+                (task / "stat").read_text() for task in Path(f"/proc/{self.pid}/task").iterdir()
+            ]
+        except OSError:  # a thread that has just ended
+            return False
+        return all(stat.rsplit(")", 1)[1].split()[0] == "T" for stat in stats)
 
     def thaw(self):
         self.signal(signal.SIGCONT)
