@@ -95,6 +95,25 @@ struct SceneMergeTests {
         #expect(number(document, "a") == 50)
     }
 
+    @Test("an object that its own side had brought back comes back with a later update")
+    func broughtBack() throws {
+        for addition in [
+            object("a", 10, as: "object-added"),
+            .replace(editorData: Fixture.editor(#"{"uuid":"a","n":10}"#)),
+        ] {
+            var document = try Fixture.document(Self.group)
+            document.apply(.objectRemoval(uuid: "a"), at: 5)
+            try document.replace(with: Fixture.editor(#"{"uuid":"b","n":1}"#), at: 20)
+            let later = object("a", 30)
+            let won = document.merge(local: [(10, addition), (30, later)], since: 9)
+            #expect(won == [object("a", 30, as: "force-sync")])
+            #expect(number(document, "a") == 30)
+            let removal = SceneEdit.objectRemoval(uuid: "a")
+            #expect(document.merge(local: [(31, removal), (32, later)], since: 9) == [removal])
+            #expect(document.object("a") == nil)
+        }
+    }
+
     @Test("an update that was of no effect on its own side is of none here")
     func withoutEffect() throws {
         var document = try Fixture.document(Self.group)

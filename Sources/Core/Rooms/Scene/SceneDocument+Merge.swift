@@ -31,6 +31,8 @@ extension SceneDocument {
         let base: Version
         /// Objects that it has removed.
         var dead: Set<String> = []
+        /// Objects that it has added, whether they won here or not.
+        var alive: Set<String> = []
 
         /// - Parameter base: The version up to which both sides have the same log.
         package init(base: Version) { self.base = base }
@@ -48,6 +50,7 @@ extension SceneDocument {
             return mergeRemoval(of: uuid, at: version)
         case .replace(let editorData):
             otherSide.dead = []
+            otherSide.alive = Self.objects(of: editorData)
             return mergeUpload(editorData, at: version)
         default: return mergeMember(edit, at: version)
         }
@@ -84,7 +87,9 @@ extension SceneDocument {
         var changeType = changeType
         var isRoot = false
         if ChangeType.adds(changeType) {
-            otherSide.dead.subtract([uuid] + update.objects.compactMap(\.uuid))
+            let added = [uuid] + update.objects.compactMap(\.uuid)
+            otherSide.dead.subtract(added)
+            otherSide.alive.formUnion(added)
         } else if otherSide.dead.contains(uuid) {
             return []
         }
@@ -100,7 +105,7 @@ extension SceneDocument {
             // A full upload without the object was a removal of it too.
             guard version > max(removed, replacedAt) else { return [] }
             if !ChangeType.adds(changeType) {
-                guard removed > otherSide.base else { return [] }
+                guard removed > otherSide.base || otherSide.alive.contains(uuid) else { return [] }
                 changeType = ChangeType.forceSync
             }
         case .unknown: guard version > replacedAt else { return [] }
@@ -143,13 +148,22 @@ extension SceneDocument {
     }
 
     /// The other side removed the object with what is below it, here at least.
+    private static func objects(of editorData: JSONText) -> Set<String> {
+        guard let upload = try? EditorUpload.parse(editorData) else { return [] }
+        let tree = SceneDocument(upload, at: 0).tree
+        return Set(tree.subtree(of: tree.root).compactMap { tree[$0].uuid })
+    }
+
     private func noteRemoval(of uuid: String, _ otherSide: inout OtherSide) {
+        otherSide.alive.remove(uuid)
         guard let slot = tree.slot(of: uuid) else {
             otherSide.dead.insert(uuid)
             return
         }
         guard slot != tree.root else { return }
-        otherSide.dead.formUnion(tree.subtree(of: slot).compactMap { tree[$0].uuid })
+        let removed = tree.subtree(of: slot).compactMap { tree[$0].uuid }
+        otherSide.dead.formUnion(removed)
+        otherSide.alive.subtract(removed)
     }
 
     private mutating func mergeRemoval(of uuid: String, at version: Version) -> [SceneEdit] {
