@@ -85,6 +85,33 @@ import Testing
         #expect(late.map(\.offset) == [nil, try Recovery.position(world)])
     }
 
+    /// As little while everything is held back, because it reads too slowly.
+    @Test func noPlaceIsToldWhileTheClientReadsTooSlowly() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest(recovers: true)
+        world.advance(.seconds(2))
+        guest.skip()
+        guest.setBackedUp(true)
+        world.run()
+        let before = guest.offset
+        host.emit("sync-editor-object-update", Scenes.update("b"))
+        host.emit("user-name-change", #"{"roomId":"room","userName":"Neu"}"#)
+        host.emit("sync-editor-object-update", Scenes.update("c"))
+        world.advance(.seconds(2))
+        #expect(guest.take().isEmpty)
+        #expect(guest.offset == before)
+        guest.setBackedUp(false)
+        world.run()
+        let late = guest.take()
+        #expect(Recovery.edits(late) == ["b", "c"])
+        #expect(late.compactMap(\.offset) == [try Recovery.position(world)])
+        #expect(late.last?.offset != nil)
+        host.emit("sync-editor-object-update", Scenes.update("d"))
+        world.run()
+        #expect(guest.take().map(\.offset) == [try Recovery.position(world)])
+    }
+
     @Test func aPlaceThatWasLeftOutIsToldWhenTheHoldEnds() throws {
         let world = try World()
         let host = try world.host(editor: Scenes.editor("a"))
