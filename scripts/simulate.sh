@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
-# Runs many simulations in a release build: seeds FIRST to LAST, in as many processes as there are
-# processors (docs/SIMULATION.md). Further arguments go to `simulate`: --steps, --faults, --canary.
-#   scripts/simulate.sh [FIRST [LAST]] [ARGUMENT...]
+# simulate.sh: many simulations in a release build, one process for each processor
+# (docs/SIMULATION.md).
+#
+# Usage: scripts/simulate.sh [FIRST [LAST]] [ARGUMENT…]
+#   FIRST LAST   seeds (default: 1 10000)
+#   ARGUMENT…    for each process, as of `simulate`: --steps N, --faults LIST, --canary NAME, …
+#   --help
+#
+# Exit code 1: a promise was broken; the seed and the command that replays it are printed.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
+case ${1:-} in --help | -h) print_help "$0" && exit 0 ;; esac
+cd "$ROOT"
 first=1
 last=10000
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then first=$1 && shift; fi
