@@ -33,7 +33,9 @@ final class Traps: @unchecked Sendable {
             }
         case .ghost:
             for (index, entry) in batch.entries.enumerated() {
-                if case .left(_, .swept, _) = entry.change { batch.entries[index].change = .nothing }
+                if case .left(_, .swept, _) = entry.change {
+                    batch.entries[index].change = .nothing
+                }
             }
         case .hostless:
             for (index, entry) in batch.entries.enumerated() {
