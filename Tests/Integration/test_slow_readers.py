@@ -61,7 +61,8 @@ async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he
     await flood(host, room, nodes, 40 // count + 1, watch)
     guest = await people.guest(server.url, room, "Late")
     await eventually(lambda: "Late" in host.user_names)
-    assert max(backlogs) < 2 * MEGABYTE
+    # The kernel may have made room once and for a moment: then a scene was begun.
+    assert max(backlogs) < 2 * MEGABYTE + count * len(FILLER)
     heard = [event for event in slow.events[mark:] if event.name == "users-list"]
     assert all(len(event.arg) < 4 for event in heard), "held until he reads"
     await eventually(lambda: traffic.answered > 10, 10)
