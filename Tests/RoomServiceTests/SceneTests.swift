@@ -180,6 +180,19 @@ import Testing
         #expect(guest.take().isEmpty)
     }
 
+    @Test func anUploadEndsWhatIsHeldForItsAuthor() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest()
+        host.skip()
+        guest.emit(update, Scenes.update("b"))
+        world.run()
+        guest.emit("sync-full-editor", Scenes.upload(Scenes.editor("a", "c")))
+        world.advance(.seconds(1))
+        #expect(guest.takeNames() == ["sync-full-editor-success"])
+        #expect(Scenes.objects(host.next(full)) == ["a", "c"])
+    }
+
     // MARK: Uploading
 
     @Test func anUploadIsAcknowledgedAndShownToTheOthers() throws {

@@ -37,6 +37,10 @@ final class Editor {
     private var lastEvent: Version = 0
     private var calls: [Int: Call] = [:]
     private var callCount = 0
+    /// What was asked for before the last upload: that says more.
+    private var uploadedAt = 0
+    /// When it was last sent a scene.
+    private(set) var sceneCameAt: Int64 = 0
     private var editCount = 0
     private var isConnecting = false
 
@@ -179,6 +183,7 @@ final class Editor {
             "sync-full-editor",
             #"{"roomId":"\#(room)","editorData":\#(Self.document(objects))}"#, .upload)
         scene = objects
+        uploadedAt = callCount
     }
 
     static func document(_ objects: [String: String]) -> String {
@@ -213,12 +218,12 @@ final class Editor {
             let id = Int(String(decoding: bytes[1..<start], as: UTF8.self)) ?? 0
             guard let call = calls.removeValue(forKey: id), let answer = body.elements.first
             else { return }
-            answered(call, answer)
+            answered(call, answer, isSuperseded: id < uploadedAt)
         default: break
         }
     }
 
-    private func answered(_ call: Call, _ answer: JSONText) {
+    private func answered(_ call: Call, _ answer: JSONText, isSuperseded: Bool) {
         let isDone = answer["ok"]?.bool ?? false
         let version = Version(clamping: answer["version"]?.int ?? 0)
         switch call {
@@ -243,7 +248,7 @@ final class Editor {
             }
             guard isDone else { return askForScene() }
             world.checkers.acknowledged(room, uuid, value, version, by: self)
-            guard room == self.room, isJoined, stamps[uuid, default: 0] < version,
+            guard room == self.room, isJoined, !isSuperseded, stamps[uuid, default: 0] < version,
                 !uncertain.contains(uuid), adds || scene[uuid] != nil
             else { return }
             scene[uuid] = value
@@ -306,9 +311,12 @@ final class Editor {
         world.checkers.heard(version, after: lastEvent, uuid, value, by: self)
         lastEvent = version
         stamps[uuid] = version
-        uncertain.remove(uuid)
+        let isOwnUnderWay = calls.values.contains { call in
+            if case .edit(_, uuid, _, _) = call { true } else { false }
+        }
         // Of an object that it does not have it takes an update only if that adds it.
         let adds = payload["changeType"].map { $0.string != "general" } ?? true
+        if isOwnUnderWay { uncertain.insert(uuid) } else if adds { uncertain.remove(uuid) }
         if value != nil, scene[uuid] == nil, !adds { return askForScene() }
         scene[uuid] = value
     }
@@ -323,6 +331,7 @@ final class Editor {
             "editor \(self.number) is sent the scene at \(version)"
         }
         world.checkers.sceneCame(version, after: sceneVersion, to: self)
+        sceneCameAt = world.scheduler.now
         sceneVersion = max(sceneVersion, version)
         scene = Self.objects(of: data)
         stamps = [:]

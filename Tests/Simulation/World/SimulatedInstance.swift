@@ -21,6 +21,7 @@ final class SimulatedInstance: @unchecked Sendable {
     let service: RoomService
     let identity: InstanceIdentity
     private(set) var hasCrashed = false
+    let startedAt: Int64
     private(set) var sessions: [SimulatedSession] = []
     private let namespaces: NamespaceTable
 
@@ -50,6 +51,7 @@ final class SimulatedInstance: @unchecked Sendable {
         let scheduler = parts.redis.loop.scheduler
         let dice = parts.dice
         id = node.id
+        startedAt = scheduler.now
         let loop = SimulatedLoop(scheduler)
         self.loop = loop
         line = StoreLine(parts.redis, loop: loop, dice: dice.split(), traps: parts.traps)

@@ -20,10 +20,15 @@ final class StoreLine: @unchecked Sendable {
     /// Hears of merges before they are carried out.
     var onMerge: (CommitBatch) -> Void = { _ in }
 
+    /// And of where they were put.
+    var onMerged: (CommitBatch, _ previous: Version, _ first: Version) -> Void = { _, _, _ in }
+
     private(set) var isCut = false
     private(set) var isConnected = false
     /// Longest time of one way.
     var slowness: Duration = .milliseconds(3)
+    /// Until when it was longer.
+    var slowUntil: Int64 = -60_000_000_000
     /// Of a hundred notices so many are lost, or come twice.
     var lost = 0
     var doubled = 0
@@ -53,6 +58,12 @@ final class StoreLine: @unchecked Sendable {
     }
 
     // MARK: Faults
+
+    func isFast() {
+        guard slowness > .milliseconds(3) else { return }
+        slowness = .milliseconds(3)
+        slowUntil = scheduler.now
+    }
 
     func cut() {
         guard !isCut else { return }
@@ -239,7 +250,13 @@ extension StoreLine: SharedRoomStore {
             if let answer = traps.answer(batch) {
                 return redis.loop.makeSucceededFuture(answer)
             }
-            return view.commit(batch)
+            guard batch.origin.isEmpty else { return view.commit(batch) }
+            return view.commit(batch).map { outcome in
+                if case .committed(let previous, let first, _) = outcome {
+                    self.onMerged(batch, previous, first)
+                }
+                return outcome
+            }
         }
     }
 

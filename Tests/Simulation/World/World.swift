@@ -51,6 +51,7 @@ package final class World: @unchecked Sendable {
     private(set) var epochs: [String: [Version]] = [:]
     private var faults: [Fault: Int] = [:]
     private var wallOffset: Int64 = 0
+    private var wentBack = false
     private var lastLoss: Int64 = -60_000_000_000
     private var wakes: [ObjectIdentifier: Int64] = [:]
     private var isHealing = false
@@ -151,6 +152,7 @@ package final class World: @unchecked Sendable {
             probe: { [unowned self] in self.probe($0) },
             witness: { [unowned self] in self.witness($0, $1, $2) })
         let instance = SimulatedInstance(nodes.nodes[index], parts)
+        instance.line.onMerged = { [unowned self] in self.checkers.merged($0, first: $2) }
         instance.line.onMerge = { [unowned self] batch in
             guard let state = self.storedState(batch.room),
                 state.control.epoch == batch.epoch, state.version == batch.expected
@@ -215,6 +217,16 @@ package final class World: @unchecked Sendable {
             || wakes[ObjectIdentifier(instance)].map { scheduler.now - $0 < 6_000_000_000 } ?? false
     }
 
+    /// Whether nobody is left who knows how far the clocks were, and the wall clock went back.
+    func haveAllEnded(since moment: Int64) -> Bool {
+        wentBack && instances.allSatisfy { $0.hasCrashed || $0.startedAt > moment }
+    }
+
+    /// Whether its way to the store takes long, or did some seconds ago.
+    func hasBeenSlow(_ instance: SimulatedInstance) -> Bool {
+        scheduler.now - instance.line.slowUntil < 6_000_000_000
+    }
+
     // MARK: Faults
 
     private func befall() {
@@ -237,7 +249,9 @@ package final class World: @unchecked Sendable {
             befall(fault, instance, index)
         case .restart, .rollback, .wipe, .hang: return befallStore(fault)
         case .clock:
-            wallOffset = dice.pick([-3_600_000, 0, 3_600_000, 60_000]) ?? 0
+            let offset = dice.pick([-3_600_000, 0, 3_600_000, 60_000] as [Int64]) ?? 0
+            wentBack = wentBack || offset < wallOffset
+            wallOffset = offset
             say("the wall clock jumps to \(wallOffset) ms")
         case .disconnect, .silence:
             guard let editor = dice.pick(editors), editor.session != nil else { return false }
@@ -272,7 +286,8 @@ package final class World: @unchecked Sendable {
         case .delay:
             say("\(instance.id)'s way to the store is slow")
             line.slowness = dice.milliseconds(20...500)
-            later(1_000...10_000) { line.slowness = .milliseconds(3) }
+            line.slowUntil = Int64.max / 2
+            later(1_000...10_000) { line.isFast() }
         case .drop:
             say("\(instance.id) loses notices")
             line.lost = dice.int(10...80)
@@ -345,7 +360,7 @@ package final class World: @unchecked Sendable {
 
     private func mend(_ line: StoreLine) {
         line.heal()
-        line.slowness = .milliseconds(3)
+        line.isFast()
         line.lost = 0
         line.doubled = 0
         line.losesNextReply = false

@@ -94,6 +94,7 @@ extension LiveRoom {
             }
         case .uploaded(_, let author):
             fold(entry)
+            links[author]?.dropHeldEdits()
             effects.uploader = author
             effects.uploadMirrored = effects.uploadMirrored || mirrored
         }
@@ -101,6 +102,11 @@ extension LiveRoom {
 
     private func fold(_ entry: VersionedEntry) {
         state.fold(entry, limits: environment.options.room)
+        switch entry.entry.change {
+        case .edited(_, let author), .uploaded(_, let author):
+            arrivals.note(author, at: environment.clock.elapsedMilliseconds)
+        default: break
+        }
         environment.witness?(.folded(entry), state)
     }
 

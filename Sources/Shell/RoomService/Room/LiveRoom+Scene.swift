@@ -142,7 +142,8 @@ extension LiveRoom {
         if link.isLagging || sinceLag < Self.crossingMilliseconds {
             return min(state.version, max(others, 1) - 1)
         }
-        let age = environment.clock.nowMilliseconds - VersionClock.milliseconds(of: others)
+        // Not by when it was made: it may have come here much later.
+        let age = now - arrivals.last(apartFrom: memberID)
         let isKnown = others <= link.sceneSent || age >= Self.crossingMilliseconds
         return isKnown ? state.version : others - 1
     }

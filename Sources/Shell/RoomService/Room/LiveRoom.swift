@@ -71,6 +71,8 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     var isListScheduled = false
     /// The list that is scheduled is mirrored too.
     var isListMirrored = false
+    /// When changes of the scene were folded here.
+    var arrivals = SceneArrivals()
     /// Since when nobody here needs the room (`elapsedMilliseconds`).
     var idleSince: Int64
 

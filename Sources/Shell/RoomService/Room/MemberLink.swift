@@ -121,6 +121,9 @@ final class MemberLink {
         }
     }
 
+    /// The member's own scene was stored: it says all that is held for him.
+    func dropHeldEdits() { changeHeld { $0.dropEdits() } }
+
     /// A newer full scene is due.
     func wantScene() {
         needsScene = true

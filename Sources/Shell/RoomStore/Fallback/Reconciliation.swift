@@ -83,7 +83,7 @@ enum Reconciliation {
     ///   - lastID: The id of the entry at its head; empty if unknown.
     static func compare(_ ours: Ours, with log: StoredLog, lastID: String = "") -> Plan {
         let theirVersions = Dictionary(
-            log.entries.map { ($0.entry.id, $0.version) }, uniquingKeysWith: max)
+            log.entries.map { ($0.entry.id, $0.entry.madeAt ?? $0.version) }, uniquingKeysWith: max)
         let theirIDs = Set(theirVersions.keys)
         let head = RoomPosition(epoch: ours.position.epoch, version: log.head)
         let known = theirIDs.union(ours.chain.map(\.entry.id))

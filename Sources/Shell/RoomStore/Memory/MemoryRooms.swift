@@ -41,7 +41,8 @@ package struct MemoryRooms: Sendable {
         let first = Self.firstVersion(of: batch, after: previous)
         rooms[batch.room] = nil  // sole owner: appends in place
         let entries = room.append(batch.entries, from: first)
-        if previous == batch.expected { room.setSummary(batch.summary) }
+        // Of a summary that was made on another head only the version counts.
+        room.setSummary(previous == batch.expected ? batch.summary : room.summary)
         rooms[batch.room] = room
         return (.committed(previous: previous, first: first, durable: durable), entries)
     }

@@ -46,7 +46,15 @@ extension RedisScript {
             bytes = bytes + #arg[i]
         end
         call('HSET', KEYS[1], 'v', before, 'lb', bytes, 'id', arg[12])
-        if isExpected then call('HSET', KEYS[3], arg[9], arg[10] .. before .. arg[11]) end
+        if isExpected then
+            call('HSET', KEYS[3], arg[9], arg[10] .. before .. arg[11])
+        else
+            local summary = call('HGET', KEYS[3], arg[9])
+            if summary then
+                local new = string.gsub(summary, '"version":%d+', '"version":' .. before, 1)
+                call('HSET', KEYS[3], arg[9], new)
+            end
+        end
         if arg[5] == '1' then
             local body = arg[14]
             if #arg > 14 then body = table.concat(arg, '', 14) end
