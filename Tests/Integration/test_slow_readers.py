@@ -1,5 +1,6 @@
 """Members whose network takes nothing for a while: bounded memory, and nothing for the others."""
 
+import asyncio
 import time
 
 import pytest
@@ -35,7 +36,8 @@ async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he
     clusters, people, room, count
 ):
     """With a few objects the latest of each waits for him; with many a fresh scene does."""
-    cluster = await clusters(instances=1, redis=False)
+    # Who does not read does not answer a ping either.
+    cluster = await clusters(instances=1, redis=False, env={"PING_TIMEOUT": 60_000})
     server = cluster.instances[0]
     nodes = [box(f"n{index}") for index in range(count)]
     host = await people.host(server.url, room, editor=creation_editor(*nodes))
@@ -50,19 +52,28 @@ async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he
 
     async def watch():
         backlogs.append(await metric(server, "tandem_engine_backlog_bytes"))
-        assert await metric(server, "tandem_held_bytes") <= 5 * MEGABYTE
+        # The other one may be behind for a moment, too.
+        assert await metric(server, "tandem_held_bytes") <= 2 * 5 * MEGABYTE
+
+    async def is_stuck():
+        """Somebody is behind, and not for a moment."""
+        for _ in range(5):
+            if await metric(server, "tandem_members_lagging") == 0:
+                return False
+            await asyncio.sleep(0.1)
+        return True
 
     # How much the kernel keeps for a reader differs from machine to machine.
     for _ in range(200):
-        if await metric(server, "tandem_members_lagging") == 1:
+        if await is_stuck():
             break
         await flood(host, room, nodes, 1, watch)
-    assert await metric(server, "tandem_members_lagging") == 1
+    assert await is_stuck()
     await flood(host, room, nodes, 40 // count + 1, watch)
     guest = await people.guest(server.url, room, "Late")
     await eventually(lambda: "Late" in host.user_names)
-    # The kernel may have made room once and for a moment: then a scene was begun.
-    assert max(backlogs) < 2 * MEGABYTE + count * len(FILLER)
+    # For each of the two: the kernel may have made room for a moment, so that a scene was begun.
+    assert max(backlogs) < 2 * (MEGABYTE + count * len(FILLER))
     heard = [event for event in slow.events[mark:] if event.name == "users-list"]
     assert all(len(event.arg) < 4 for event in heard), "held until he reads"
     await eventually(lambda: traffic.answered > 10, 10)
@@ -84,7 +95,7 @@ async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he
     await eventually(sees_all, 15, what="the right scene without asking for it")
     assert slow.connected and await metric(server, "tandem_engine_slow_clients_total") == 0
     fresh = [event for event in slow.named("receive-full-editor", after=mark)]
-    assert len(fresh) == (0 if count == 3 else 1)
+    assert (len(fresh) > 0) == (count == 25)
     names = [event.arg["userName"] for event in slow.named("user-joined", after=mark)]
     assert names == ["Late"], "once"
 
