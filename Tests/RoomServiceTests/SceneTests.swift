@@ -180,6 +180,22 @@ import Testing
         #expect(guest.take().isEmpty)
     }
 
+    @Test func anUploadThatCrossesAnEditWhichCameLateIsStale() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a"))
+        world.advance(.seconds(5))
+        host.skip()
+        world.store.holding = [.summaries]
+        world.store.holdNotices()
+        try world.editElsewhere("b", by: "somebody")
+        world.advance(.seconds(3))
+        world.store.releaseNotices()
+        world.run()
+        host.emit("sync-full-editor", Scenes.upload(Scenes.editor("a", "c")))
+        world.advance(.seconds(1))
+        #expect(Scenes.objects(host.next(full)) == ["a", "b"])
+    }
+
     @Test func anUploadEndsWhatIsHeldForItsAuthor() throws {
         let world = try World()
         let host = try world.host(editor: Scenes.editor("a"))

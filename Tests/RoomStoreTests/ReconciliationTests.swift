@@ -105,6 +105,27 @@ struct ReconciliationTests {
                 == .follow(head: 21))
     }
 
+    @Test("counts what follows a merged entry as later than that was made, not than it was merged")
+    func followersOfMergedEntries() throws {
+        func edit(_ id: String, _ version: Version, after before: Version) throws -> VersionedEntry
+        {
+            VersionedEntry(
+                version: version, previous: before,
+                entry: RoomEntry(id: id, change: try Fixture.update("o", id)))
+        }
+        var ours = ours("11", after: 10, base: 10)
+        ours.chain = [try edit("a", 11, after: 10), try edit("b", 13, after: 11)]
+        ours.position.version = 13
+        var theirs = [try edit("x", 12, after: 10), try edit("a", 20, after: 12)]
+        theirs[1].entry.madeAt = 11
+        let log = StoredLog(start: 10, head: 20, entries: theirs)
+        guard case .merge(let missing, _, _) = Reconciliation.compare(ours, with: log) else {
+            Issue.record("no merge")
+            return
+        }
+        #expect(missing.map(\.version) == [13])
+    }
+
     @Test("appends what follows on the last common entry")
     func appends() {
         let local = ours("11 12 13 14", after: 10, base: 12)

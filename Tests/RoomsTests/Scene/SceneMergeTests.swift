@@ -72,6 +72,17 @@ struct SceneMergeTests {
         #expect(number(document, "b") == 12)
     }
 
+    @Test("what the other side had added again is changed there, though it was removed long before")
+    func updateOfWhatWasAddedAgain() throws {
+        var document = try Fixture.document(Self.group)
+        document.apply(.objectRemoval(uuid: "a"), at: 10)
+        document.apply(.replace(editorData: Fixture.editor()), at: 30)
+        let won = document.merge(
+            local: [(20, object("a", 20, as: "object-added")), (40, object("a", 40))], since: 15)
+        #expect(won == [object("a", 40, as: "force-sync")])
+        #expect(number(document, "a") == 40)
+    }
+
     @Test("a full upload removed again what was removed before it")
     func uploadAfterRemoval() throws {
         var document = try Fixture.document(Self.group)

@@ -105,14 +105,17 @@ package final class FallbackRoomStore: RoomStore {
     }
 
     func stateMayHaveChanged() {
-        let state = state
-        let handlers = observers.withLockedValue { observers in
-            guard observers.last?.kind != state.kind else { return [] as [StateHandler] }
+        // Under one lock from looking to passing on: threads that end up here at once tell the states
+        // in their order.
+        observers.withLockedValue { observers in
+            let state = self.state
+            guard observers.last?.kind != state.kind else { return }
             observers.last = state
-            return observers.handlers
+            guard !observers.handlers.isEmpty else { return }
+            eventLoop.execute { [handlers = observers.handlers] in
+                for handler in handlers { handler(state) }
+            }
         }
-        guard !handlers.isEmpty else { return }
-        eventLoop.execute { for handler in handlers { handler(state) } }
     }
 
     /// How the shared store can be used from now on.
