@@ -24,7 +24,7 @@ class Sentinel(Process):
             f"port {self.port}\nbind 127.0.0.1\ndir {folder}\n"
             f"sentinel monitor {NAME} 127.0.0.1 {primary} {quorum}\n"
             f"sentinel down-after-milliseconds {NAME} 1000\n"
-            f"sentinel failover-timeout {NAME} 6000\n"
+            f"sentinel failover-timeout {NAME} 2000\n"
             f"sentinel parallel-syncs {NAME} 2\n"
         )
 
