@@ -26,13 +26,14 @@ class Author:
         self.client, self.room, self.name = client, room, name
         self.acknowledged: dict[int, int] = {}  # step → version
         self.steps = 0
+        self.is_done = False
         self._node = box(f"of {name}")
 
     async def work(self):
         await asyncio.gather(*(self._work() for _ in range(UNDER_WAY)))
 
     async def _work(self):
-        while self.client.connected:
+        while self.client.connected and not self.is_done:
             self.steps += 1
             step = self.steps
             node = self._node | {"userData": {"step": step, "author": self.name}}
@@ -96,7 +97,11 @@ async def write_once(stage: Stage, authors: int, watchers: int, result: Result) 
     victim = places[1]
     victim.kill()
     await asyncio.sleep(SECONDS)
-    for task in tasks:
+    # What is under way is answered first: nothing may follow the last edit.
+    for writer in writers:
+        writer.is_done = True
+    _, unanswered = await asyncio.wait(tasks, timeout=20)
+    for task in unanswered:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     alive = [client for client, place in clients.items() if place is not victim]
