@@ -4,12 +4,11 @@
 #
 # Usage: scripts/test.sh [options]
 #   --unit          lint, build and unit tests
-#   --integration   build, and the tests with real processes and clients
-#   --faults        also each promise under its fault, once and small (Tests/Faults)
+#   --integration   build, and the tests with real processes, clients and faults
 #   --fast          all but the deployment tests
 #   --help
 #
-# It installs Debian packages (nginx, Redis, libraries, shellcheck, Chromium) and, into .venv-test,
+# It installs Debian packages (nginx, Redis, libraries, shellcheck, Chromium, libfaketime, nftables) and, into .venv-test,
 # the stock Socket.IO clients and Playwright from PyPI; scripts/fetch-client.sh fetches the browser's
 # client. TANDEM_BIN=FILE tests that program instead of the debug build.
 # The last lines say how many tests there were; a failure or a skipped test is exit code 1.
@@ -25,13 +24,12 @@ source "$ROOT/scripts/lib/browser.sh"
 # shellcheck source=lib/fault-tools.sh
 source "$ROOT/scripts/lib/fault-tools.sh"
 
-unit=yes integration=yes deployment=yes faults=''
+unit=yes integration=yes deployment=yes
 while [[ $# -gt 0 ]]; do
     case $1 in
     --unit) integration='' deployment='' ;;
     --integration) unit='' deployment='' ;;
     --fast) deployment='' ;;
-    --faults) faults=yes ;;
     --help | -h) print_help "$0" && exit 0 ;;
     *) die "$EXIT_USAGE" "unknown option $1" "See --help." ;;
     esac
@@ -119,7 +117,7 @@ run_step "Tools" install_tools
 run_step "Python clients" install_python
 [[ -z $integration ]] || run_step "Old Python clients" install_old_clients
 [[ -z $integration ]] || run_step "Browser" install_browser "${TANDEM_PYTHON:-}"
-[[ -z $faults ]] || run_step "Tools of the fault tests" install_fault_tools
+[[ -z $integration ]] || run_step "Tools of the fault tests" install_fault_tools
 if [[ -n $unit ]]; then
     run_step "Lint: Swift" lint_swift
     run_step "Lint: scripts" lint_shell
@@ -138,6 +136,6 @@ suites=()
 [[ -z $deployment ]] || suites+=(deployment=Tests/Deployment)
 [[ ${#suites[@]} == 0 ]] ||
     count_step "Tests with real processes" "${suites[*]%%=*}" python_tests "${suites[@]}"
-[[ -z $faults ]] || count_step "Fault tests" faults python_tests faults=Tests/Faults
+[[ -z $integration ]] || count_step "Fault tests" faults python_tests faults=Tests/Faults
 [[ -z $integration ]] || run_step "Known failures" known_failures
 finish
