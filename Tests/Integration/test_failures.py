@@ -4,8 +4,8 @@ import re
 import time
 
 from support import http
+from support.line import Line
 from support.processes import ROOT
-from support.proxy import Proxy
 from support.waiting import eventually
 
 WHOLE = (ROOT / "docs/FAILURES.md").read_text("utf-8")
@@ -82,14 +82,14 @@ async def test_a_client_whose_network_dies_in_silence_leaves_the_list(
     """Nothing closes its connection: only an unanswered ping tells."""
     env = {"PING_INTERVAL": 500, "PING_TIMEOUT": 3000}
     server = (await clusters(instances=1, redis=False, env=env)).instances[0]
-    proxy = Proxy(tmp_path, server.port)
-    await proxy.start()
+    line = Line(tmp_path, server.port)
+    await line.start()
     try:
         host = await people.host(server.url, room)
-        await people.guest(f"http://127.0.0.1:{proxy.port}", room, "Ben")
+        await people.guest(f"http://127.0.0.1:{line.port}", room, "Ben")
         await host.wait("users-list", where=lambda users: len(users) == 2)
         mark = host.mark()
-        proxy.freeze()
+        line.freeze()
         silent_at = time.monotonic()
         left = await host.wait("user-left", after=mark, timeout=20)
         assert left.arg["userName"] == "Ben" and host.connected
@@ -102,4 +102,4 @@ async def test_a_client_whose_network_dies_in_silence_leaves_the_list(
 
         await eventually(is_counted, what="the timeout is counted")
     finally:
-        proxy.kill()
+        line.kill()

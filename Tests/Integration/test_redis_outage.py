@@ -7,8 +7,8 @@ import time
 import pytest
 
 from support import http
+from support.line import Line
 from support.outage import HEALTHY_AGAIN, Work, ready_everywhere, told_degraded
-from support.proxy import Proxy
 from support.rooms import Refused
 from support.scenes import box, creation_editor
 from support.waiting import eventually
@@ -124,10 +124,10 @@ async def test_P5_an_instance_alone_cut_off_is_not_ready_and_comes_back_to_one_t
     cluster = await clusters(instances=2, start=False)
     first, second = cluster.instances
     await cluster.redis.start()
-    proxy = Proxy(tmp_path, cluster.redis.port)
-    await proxy.start()
+    line = Line(tmp_path, cluster.redis.port)
+    await line.start()
     try:
-        second.extra_env["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}"
+        second.extra_env["REDIS_URL"] = f"redis://127.0.0.1:{line.port}"
         for one in cluster.instances:
             one.launch()
         for one in cluster.instances:
@@ -136,7 +136,7 @@ async def test_P5_an_instance_alone_cut_off_is_not_ready_and_comes_back_to_one_t
         cluster.note_pids()
         work = await Work.start(cluster, people, room)
         cut_at = time.monotonic()
-        proxy.kill() if fault == "refused" else proxy.freeze()
+        line.kill() if fault == "refused" else line.freeze()
 
         async def not_ready():
             return await http.status_of(second.url + "/api/ready") == 503
@@ -148,9 +148,9 @@ async def test_P5_an_instance_alone_cut_off_is_not_ready_and_comes_back_to_one_t
         assert all(now > then + 5 for now, then in zip(work.answered, before)), "edits go on"
         assert await http.status_of(first.url + "/api/ready") == 200
         if fault == "refused":
-            await proxy.start()
+            await line.start()
         else:
-            proxy.thaw()
+            line.thaw()
         await eventually(lambda: ready_everywhere(cluster), HEALTHY_AGAIN, what="healthy on both")
         await asyncio.sleep(0.5)
         await work.stop()
@@ -163,7 +163,7 @@ async def test_P5_an_instance_alone_cut_off_is_not_ready_and_comes_back_to_one_t
         work.assert_undisturbed()
         await work.assert_all_there()
     finally:
-        proxy.kill()
+        line.kill()
 
 
 @pytest.mark.bound(90)

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from support import http
+from support.line import Line
 from support.waiting import eventually
 
 from harness.meeting import Meeting
@@ -11,7 +12,6 @@ from harness.netns import Link
 from harness.result import Result
 from harness.size import Size
 from harness.stage import Stage, say
-from harness.tcp_proxy import FaultyProxy
 
 REPEATS = 5
 NOT_READY = 5.0
@@ -46,10 +46,10 @@ class Namespace:
         lone.extra_env["REDIS_URL"] = f"redis://{self.link.outside}:{redis.port}"
         await redis.start()
 
-    def cut(self, requests: bool = True, replies: bool = True):
+    async def cut(self, requests: bool = True, replies: bool = True):
         self.link.drop(self.stage.cluster.redis.port, requests=requests, replies=replies)
 
-    def heal(self):
+    async def heal(self):
         self.link.heal()
 
 
@@ -63,17 +63,16 @@ class UserSpace:
     async def prepare(self):
         redis, lone = self.stage.cluster.redis, self.stage.instances[-1]
         await redis.start()
-        self.proxy = FaultyProxy(self.stage.folder, redis.port)
-        self.stage.more.append(self.proxy)
-        await self.proxy.start()
-        lone.extra_env["REDIS_URL"] = f"redis://127.0.0.1:{self.proxy.port}"
+        self.line = Line(self.stage.folder, redis.port)
+        self.stage.more.append(self.line)
+        await self.line.start()
+        lone.extra_env["REDIS_URL"] = f"redis://127.0.0.1:{self.line.port}"
 
-    def cut(self, requests: bool = True, replies: bool = True):
-        for word, is_cut in (("requests", requests), ("replies", replies)):
-            self.proxy.tell(f"{word} {'off' if is_cut else 'on'}")
+    async def cut(self, requests: bool = True, replies: bool = True):
+        await self.line.hold(requests, replies)
 
-    def heal(self):
-        self.proxy.tell("heal")
+    async def heal(self):
+        await self.line.heal()
 
 
 async def run(size: Size, repeat: int) -> list[Result]:
@@ -122,7 +121,7 @@ async def cut_once(stage: Stage, size: Size, network, directions: dict, cut: Res
     try:
         await asyncio.sleep(0.5)
         cut_at = time.monotonic()
-        network.cut(**directions)
+        await network.cut(**directions)
 
         async def not_ready():
             return await http.status_of(lone.url + "/api/ready") == 503
@@ -134,11 +133,11 @@ async def cut_once(stage: Stage, size: Size, network, directions: dict, cut: Res
             assert await http.status_of(one.url + "/api/ready") == 200, f"{one.name} is not ready"
         await meeting.edits_go_on(HELD)
         healed_at = time.monotonic()
-        network.heal()
+        await network.heal()
         await eventually(stage.is_well, 40, what="healthy everywhere")
         well_after = time.monotonic() - healed_at
     finally:
-        network.heal()
+        await network.heal()
         await meeting.stop_traffic()
     for room in meeting.rooms:
         for name, client in list(room.clients.items()):

@@ -1,4 +1,5 @@
-"""A TCP line that a test makes slow, deaf or dead while it is in use.
+"""A TCP line in a process of its own, between one instance and Redis or between clients and an
+instance, that a test makes slow, deaf or dead while it is in use.
 
 As a program: python -m support.line LISTEN_PORT TARGET_PORT CONTROL_PORT
 """
@@ -8,22 +9,32 @@ import sys
 from pathlib import Path
 
 from .ports import free_port
-from .proxy import Proxy
+from .processes import Process
 from .waiting import eventually
 
 
-class Line(Proxy):
-    """Beside what a proxy does: delays what passes, or lets requests pass and no replies."""
+class Line(Process):
+    """Killed, it refuses; frozen, it swallows; started again, it heals. What else befalls it is a
+    word to it."""
 
     def __init__(self, folder: Path, target_port: int, name: str = "line"):
-        super().__init__(folder, target_port, name)
-        self.control = free_port()
+        super().__init__(name, folder)
+        self.port, self.control = free_port(), free_port()
+        self.target_port = target_port
 
     async def start(self):
         command = [sys.executable, "-m", "support.line"]
         command += [self.port, self.target_port, self.control]
         self.spawn(command, cwd=Path(__file__).resolve().parents[1])
         await eventually(self._listens, 10, what="the line listens")
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     async def _say(self, text: str):
         reader, writer = await asyncio.open_connection("127.0.0.1", self.control)
@@ -38,6 +49,12 @@ class Line(Proxy):
     async def lose_replies(self):
         """Requests arrive; what is answered does not."""
         await self._say("lose-replies")
+
+    async def hold(self, requests: bool = True, replies: bool = True):
+        """What is sent that way waits until the line is well, as where packets vanish and are sent
+        again."""
+        ways = [way for way, is_held in (("requests", requests), ("replies", replies)) if is_held]
+        await self._say(f"hold {' '.join(ways)}")
 
     async def cut(self):
         """Every connection ends, and new ones end at once."""
@@ -54,6 +71,7 @@ class Relay:
         self.target_port = target_port
         self.seconds = 0.0
         self.loses_replies = False
+        self.held: set[str] = set()
         self.is_cut = False
         # Connections of which something was lost: they end when the line is well again.
         self.torn: set[asyncio.StreamWriter] = set()
@@ -68,17 +86,17 @@ class Relay:
             return writer.close()
         self.open |= {writer, far_writer}
         await asyncio.gather(
-            self.pump(reader, far_writer, False), self.pump(far_reader, writer, True)
+            self.pump(reader, far_writer, "requests"), self.pump(far_reader, writer, "replies")
         )
         self.open -= {writer, far_writer}
         self.torn.discard(writer)
 
-    async def pump(self, source, sink, carries_replies: bool):
+    async def pump(self, source, sink, way: str):
         queue: asyncio.Queue = asyncio.Queue()
-        deliverer = asyncio.create_task(self.deliver(queue, sink))
+        deliverer = asyncio.create_task(self.deliver(queue, sink, way))
         try:
             while data := await source.read(65_536):
-                if carries_replies and self.loses_replies:
+                if way == "replies" and self.loses_replies:
                     self.torn.add(sink)
                 else:
                     queue.put_nowait((asyncio.get_running_loop().time() + self.seconds, data))
@@ -87,7 +105,7 @@ class Relay:
         queue.put_nowait((0, b""))
         await deliverer
 
-    async def deliver(self, queue, sink):
+    async def deliver(self, queue, sink, way: str):
         try:
             while True:
                 due, data = await queue.get()
@@ -96,6 +114,8 @@ class Relay:
                 wait = due - asyncio.get_running_loop().time()
                 if wait > 0:
                     await asyncio.sleep(wait)
+                while way in self.held:
+                    await asyncio.sleep(0.02)
                 sink.write(data)
                 await sink.drain()
         except OSError:
@@ -107,6 +127,8 @@ class Relay:
         word, _, rest = (await reader.readline()).decode().strip().partition(" ")
         if word == "delay":
             self.seconds = float(rest)
+        elif word == "hold":
+            self.held = set(rest.split())
         elif word == "lose-replies":
             self.loses_replies = True
         elif word == "cut":
@@ -116,6 +138,7 @@ class Relay:
         elif word == "heal":
             self.loses_replies = self.is_cut = False
             self.seconds = 0.0
+            self.held.clear()
             for one in list(self.torn):
                 one.close()
         writer.write(b"done\n")
