@@ -9,6 +9,11 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
         providers: [.apt([apt])])
 }
 
+/// A module over a header of the C library.
+func system(_ name: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/System/\(name)")
+}
+
 func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
     module(name, in: "Core", dependencies)
 }
@@ -39,10 +44,12 @@ let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio"
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 var targets: [Target] = [
     system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
     system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    system("CEpoll"),
     .target(name: "TestKit", dependencies: nio, path: "Tests/TestKit"),
 ]
 targets += core("JSON")
@@ -70,12 +77,13 @@ targets.append(
 targets += shell(
     "HTTPAPI",
     ["JSON", "Web", "SocketIOServer", "Cluster", "Secrets", logging, nioHTTP, atomics] + nio)
+targets += shell("LoadTool", ["CEpoll", "JSON", "WebSocket", histogram])
 targets += [
     .executableTarget(
         name: "tandem",
         dependencies: [
             "JSON", "Rooms", "RoomStore", "RoomService", "SocketIOServer", "HTTPAPI", "Redis",
-            "Relay", "Cluster", "HashRing", "Secrets", logging,
+            "Relay", "Cluster", "HashRing", "Secrets", "LoadTool", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -148,7 +156,7 @@ let fuzzed: [Target.Dependency] = [
     "RoomService", "Relay", "Secrets", "SocketIOServer", "tandem", "TestKit", logging, nioHTTP,
 ]
 let notSettings = [
-    "CheckConfigCommand.swift", "ConfigurationOptions.swift", "RingCommand.swift",
+    "Bench", "CheckConfigCommand.swift", "ConfigurationOptions.swift", "RingCommand.swift",
     "ServeCommand.swift", "Server", "Tandem.swift",
 ]
 if fuzzing {
@@ -170,6 +178,19 @@ if fuzzing {
             exclude: ["Corpus", "Dictionaries", "Runner"],
             sources: ["Targets", "Tests"])
     ]
+}
+
+// With TANDEM_BENCHMARKS set there is also what counts instructions (docs/PERFORMANCE.md): a
+// program of its own, which nothing else needs to build.
+if Context.environment["TANDEM_BENCHMARKS"] != nil {
+    targets.append(
+        .executableTarget(
+            name: "micro-benchmarks",
+            dependencies: [
+                "JSON", "WebSocket", "HashRing", "SocketIO", "Rooms", "RoomStore",
+                "SocketIOServer", logging,
+            ] + nio,
+            path: "Tests/Benchmarks/Micro", exclude: ["allocations.c"]))
 }
 
 for target in targets where target.type != .system {
@@ -201,6 +222,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: targets
 )

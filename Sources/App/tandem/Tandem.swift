@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The program: `tandem [serve | check-config | ring]`.
+/// The program: `tandem [serve | check-config | ring | bench]`.
 @main
 struct Tandem: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,7 +11,9 @@ struct Tandem: AsyncParsableCommand {
             one embedded instance is served from memory. `tandem check-config` lists the variables.
             """,
         version: Build.version,
-        subcommands: [ServeCommand.self, CheckConfigCommand.self, RingCommand.self],
+        subcommands: [
+            ServeCommand.self, CheckConfigCommand.self, RingCommand.self, BenchCommand.self,
+        ],
         defaultSubcommand: ServeCommand.self)
 }
 
