@@ -57,6 +57,8 @@ final class FakeSession: EngineSession, Sendable {
         record([String(buffer: broadcast.text)] + broadcast.attachments.map(Self.spell))
     }
 
+    func afterRoundTrip(_ body: @escaping @Sendable () -> Void) { body() }
+
     func close(_ reason: EngineCloseReason) {
         eventLoop.preconditionInEventLoop()
         let delegate = state.withLockedValue { state -> (any EngineSessionDelegate)? in

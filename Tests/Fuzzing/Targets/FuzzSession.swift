@@ -53,6 +53,8 @@ final class FuzzSession: EngineSession, Sendable {
         for attachment in broadcast.attachments { send(.binary(attachment)) }
     }
 
+    func afterRoundTrip(_ body: @escaping @Sendable () -> Void) { body() }
+
     func close(_ reason: EngineCloseReason) {
         eventLoop.preconditionInEventLoop()
         let delegate = state.withLockedValue { state in

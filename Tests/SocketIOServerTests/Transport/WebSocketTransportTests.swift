@@ -52,6 +52,23 @@ import Testing
         }
     }
 
+    @Test func theAnswerToAPingSaysThatWhatWasSentBeforeHasArrived() async throws {
+        try await TestServer.run { server in
+            let client = try await server.openWebSocket()
+            let session = try #require(await server.nextSession())
+            session.eventLoop.execute {
+                session.send(.text(ByteBuffer(string: "scene")))
+                session.afterRoundTrip { session.send(.text(ByteBuffer(string: "arrived"))) }
+            }
+            #expect(try await client.readFrame().text == "4scene")
+            #expect(try await client.readFrame().text == "2")
+            client.sendText("4echo")
+            #expect(try await client.readFrame().text == "4echo")
+            client.sendText("3")
+            #expect(try await client.readFrame().text == "4arrived")
+        }
+    }
+
     struct Fault: Sendable {
         let bytes: [UInt8]
         let code: Int
@@ -239,6 +256,33 @@ import Testing
             #expect(await server.nextSeen() == .writable)
             #expect(try await session.eventLoop.submit { session.bufferedBytes }.get() == 0)
             #expect(try await !session.eventLoop.submit { session.isBackedUp }.get())
+        }
+    }
+
+    /// Some are written to the socket, some wait in the channel, some go together.
+    @Test func whoReadsLateReadsEverythingInOrder() async throws {
+        try await TestServer.run { server in
+            let client = try await server.openWebSocket()
+            let session = try #require(await server.nextSession())
+            try await client.stopReading()
+            let padding = String(repeating: "x", count: 2000)
+            let send = { (numbers: Range<Int>) in
+                for first in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 5) {
+                    session.eventLoop.execute {
+                        for number in first..<first + 5 {
+                            session.send(.text(ByteBuffer(string: "\(number) \(padding)")))
+                        }
+                    }
+                }
+            }
+            send(0..<3500)
+            try await session.eventLoop.until { session.isBackedUp }
+            try await client.resumeReading()
+            for number in 0..<4000 {
+                #expect(try await client.readFrame().text == "4\(number) \(padding)")
+                if number == 1000 { send(3500..<3700) }
+                if number == 3600 { send(3700..<4000) }
+            }
         }
     }
 

@@ -73,17 +73,21 @@ extension Socket {
     func deliver(_ prepared: PreparedEvent, isVolatile: Bool = false) {
         guard isConnected, prepared.namespace == namespace.name else { return }
         guard !isVolatile || takesVolatile else { return }
-        session.send(message(of: prepared))
+        let withOffset = state.value.takesOffset(of: prepared, pid)
+        session.send(withOffset ? prepared.messageWithOffset : prepared.message)
     }
 
-    /// On the loop. The form of an event that is for this client.
-    private func message(of prepared: PreparedEvent) -> PreparedMessage {
-        guard prepared.offset != nil, pid != nil else { return prepared.message }
-        if state.value.offsetsHolder != nil {
-            state.value.hasLeftOutOffset = true
-            return prepared.message
+    /// On the loop.
+    func deliver(_ delivery: LoopDelivery) {
+        let state = state.value
+        guard state.phase == .connected, delivery.event.namespace == namespace.name else { return }
+        guard !delivery.isVolatile || takesVolatile else { return }
+        let withOffset = state.takesOffset(of: delivery.event, pid)
+        if let serverSession {
+            serverSession.send(delivery, withOffset: withOffset)
+        } else {
+            session.send(delivery.message(withOffset))
         }
-        return prepared.messageWithOffset
     }
 
     /// Sends events without their offsets from now on: older ones are held back for the client, so
@@ -112,6 +116,12 @@ extension Socket {
             socket.state.value.hasLeftOutOffset = false
             if isBehind, let reminder { socket.deliver(reminder) }
         }
+    }
+
+    /// From any thread: calls `body`, on the socket's loop, once the client has received everything
+    /// sent so far. Never if the connection ends before.
+    package func afterRoundTrip(_ body: @escaping @Sendable () -> Void) {
+        onLoop { $0.session.afterRoundTrip(body) }
     }
 
     /// On the loop.

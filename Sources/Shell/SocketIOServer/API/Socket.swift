@@ -29,6 +29,8 @@ public final class Socket: Sendable {
     package let pid: String?
 
     let session: any EngineSession
+    /// The session where it is one with a transport.
+    let serverSession: ServerSession?
     let connection: SocketIOConnection
     let limits: SocketLimits
     let state: NIOLoopBound<SocketState>
@@ -45,6 +47,7 @@ public final class Socket: Sendable {
         self.lost = lost
         self.connection = connection
         session = connection.session
+        serverSession = connection.session as? ServerSession
         eventLoop = connection.session.eventLoop
         handshake = connection.session.request
         limits = connection.limits

@@ -21,6 +21,9 @@ final class EngineLoop: @unchecked Sendable {
     /// of a peer during such a time is no silence.
     private(set) var stallCount = 0
 
+    /// Where small parts of one session's frames are put together.
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+
     private var wheel: TimerWheel
     private var repeatedTask: RepeatedTask?
     private var dirty: [ServerSession] = []
@@ -40,6 +43,8 @@ final class EngineLoop: @unchecked Sendable {
         coarseNow = Self.clock()
         wheel = TimerWheel(tick: tick, now: coarseNow)
     }
+
+    deinit { scratch.deallocate() }
 
     private static func clock() -> Int64 {
         Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
@@ -102,6 +107,16 @@ final class EngineLoop: @unchecked Sendable {
             for session in self.flushing { session.flush() }
             self.flushing.removeAll(keepingCapacity: true)
         }
+    }
+
+    /// The frames in one piece, valid until the next call. They must fit into `scratch`.
+    func gather(_ frames: FrameQueue) -> UnsafeRawBufferPointer {
+        var count = 0
+        frames.forEach { part in
+            scratch[count..<count + part.count].copyBytes(from: part)
+            count += part.count
+        }
+        return UnsafeRawBufferPointer(rebasing: scratch[..<count])
     }
 
     // MARK: Backlog

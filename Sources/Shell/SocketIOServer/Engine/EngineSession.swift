@@ -26,6 +26,10 @@ public protocol EngineSession: AnyObject, Sendable {
     func send(_ message: EngineMessage)
     /// Queues a message that was encoded once for all its recipients.
     func send(_ broadcast: PreparedMessage)
+    /// Calls `body`, on `eventLoop`, once the client has answered a ping sent behind everything that
+    /// was sent so far: it has received that. Never if the session ends before. At once for a client
+    /// of Engine.IO 3, which no server may ask.
+    func afterRoundTrip(_ body: @escaping @Sendable () -> Void)
     /// Closes session and transport; what is queued is still written, as far as the kernel takes it.
     func close(_ reason: EngineCloseReason)
 

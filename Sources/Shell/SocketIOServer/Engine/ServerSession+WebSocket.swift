@@ -103,10 +103,13 @@ extension ServerSession {
     }
 
     private func answerProbe(_ frame: ByteBuffer) {
-        if candidate?.isOn(eventLoop) == true {
-            candidate?.write([frame])
+        guard let candidate else { return }
+        if candidate.isLocal {
+            var frames = FrameQueue()
+            frames.append(frame)
+            _ = candidate.write(frames)
         } else {
-            candidate?.writeRemotely([frame]) {}
+            candidate.writeRemotely([frame]) {}
         }
     }
 
@@ -117,7 +120,7 @@ extension ServerSession {
         loop.metrics.upgrades += 1
         countWebSocket()
         setBackedUp(false)
-        frames += packets.map { $0.frame(form) }
+        for packet in packets { frames.append(packet.frame(form)) }
         packets.removeAll()
         flushLater()
     }

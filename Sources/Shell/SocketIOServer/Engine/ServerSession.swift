@@ -27,7 +27,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     var postingExchange: HTTPExchange?
 
     /// Queued since the last flush: frames for a WebSocket, or packets for a poll.
-    var frames: [ByteBuffer] = []
+    var frames = FrameQueue()
     var packets: [OutgoingPacket] = []
     var queuedBytes = 0
     /// Handed to the WebSocket and not yet taken by the kernel, as of the last look.
@@ -42,6 +42,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     private var seenStalls: Int
     private var countsAsWebSocket = false
     private var hasEnded = false
+    private var roundTrips = RoundTrips()
 
     var eventLoop: any EventLoop { loop.eventLoop }
     var limits: ServerOptions.Limits { context.options.limits }
@@ -112,8 +113,39 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         flushLater()
     }
 
+    /// As `send`, of a broadcast that other sessions of the loop send too.
+    func send(_ delivery: LoopDelivery, withOffset: Bool) {
+        guard machine.isOpen else { return }
+        let count = delivery.byteCount(withOffset)
+        guard machine.transport == .webSocket, form == .four,
+            count <= FrameBatch.longestFrames
+        else { return send(delivery.message(withOffset)) }
+        guard admit(count) else { return }
+        loop.metrics.messagesSent += 1
+        delivery.append(to: &frames, withOffset)
+        queuedBytes += count
+        flushLater()
+    }
+
     func enqueue(_ packet: Packet) {
         enqueue(OutgoingPacket(packet))
+    }
+
+    func afterRoundTrip(_ body: @escaping @Sendable () -> Void) {
+        eventLoop.preconditionInEventLoop()
+        guard machine.isOpen else { return }
+        guard form.revision == .four else { return body() }
+        ping()
+        roundTrips.afterAnswer(body)
+    }
+
+    private func answered() {
+        for body in roundTrips.answered() { body() }
+    }
+
+    private func ping() {
+        enqueue(Packet(.ping))
+        roundTrips.pinged()
     }
 
     private func enqueue(_ packet: OutgoingPacket) {
@@ -146,20 +178,19 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
 
     func flushFrames() {
         guard let webSocket, !frames.isEmpty else { return }
-        let batch = frames
-        frames.removeAll(keepingCapacity: frames.count <= 64)
         let count = queuedBytes
         queuedBytes = 0
         handedBytes += count
         loop.metrics.bytesSent += count
-        if webSocket.isOn(eventLoop) {
-            webSocket.write(batch)
-            backlogBytes = webSocket.isBackedUp ? webSocket.backlogBytes : 0
+        if webSocket.isLocal {
+            let isTaken = webSocket.write(frames)
+            backlogBytes = !isTaken && webSocket.isBackedUp ? webSocket.backlogBytes : 0
             if !isBackedUp { largestQueued = 0 }
         } else {
             backlogBytes += count
-            webSocket.writeRemotely(batch) { self.remoteWriteEnded(count) }
+            webSocket.writeRemotely(frames.buffers()) { self.remoteWriteEnded(count) }
         }
+        frames.removeAll()
     }
 
     private func remoteWriteEnded(_ count: Int) {
@@ -170,7 +201,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     // MARK: Bounds
 
     var bufferedBytes: Int {
-        if let webSocket, webSocket.isOn(eventLoop) { backlogBytes = webSocket.backlogBytes }
+        if let webSocket, webSocket.isLocal { backlogBytes = webSocket.backlogBytes }
         return queuedBytes + backlogBytes
     }
 
@@ -202,7 +233,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
             delegate?.engineSessionBackedUp(self)
             return
         }
-        backlogBytes = webSocket?.isOn(eventLoop) == true ? 0 : backlogBytes
+        backlogBytes = webSocket?.isLocal == true ? 0 : backlogBytes
         largestQueued = 0
         delegate?.engineSessionBecameWritable(self)
     }
@@ -222,7 +253,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     func receive(_ packet: Packet, bytes: Int) -> Bool {
         guard machine.isOpen else { return false }
         switch machine.received(packet.type, now: loop.coarseNow) {
-        case .ignore: break
+        case .ignore: if packet.type == .pong { answered() }
         case .answerPing: enqueue(Packet(.pong, packet.data))
         case .deliver:
             loop.metrics.messagesReceived += 1
@@ -258,7 +289,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
                 fail(EngineCloseReason(cause))
             }
         } else if actions.sendPing {
-            enqueue(Packet(.ping))
+            ping()
         }
         return machine.nextDeadline
     }
@@ -337,6 +368,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     func end() {
         guard !hasEnded else { return }
         hasEnded = true
+        roundTrips = RoundTrips()
         loop.metrics.openSessions -= 1
         if countsAsWebSocket { loop.metrics.openWebSocketSessions -= 1 }
         if context.registry.remove(self), !request.isTrustedAddress {
@@ -351,7 +383,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     }
 
     private func dropQueue() {
-        frames = []
+        frames.removeAll()
         packets = []
         queuedBytes = 0
     }

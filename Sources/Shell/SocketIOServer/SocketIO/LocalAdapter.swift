@@ -73,8 +73,14 @@ public final class LocalAdapter: Adapter {
     }
 
     public func broadcast(_ event: PreparedEvent, to target: BroadcastTarget) {
-        let isVolatile = target.isVolatile
-        forEachSocket(in: target) { $0.deliver(event, isVolatile: isVolatile) }
+        for index in shardIndices(for: target) {
+            let shard = shards[index]
+            if shard.loop.inEventLoop {
+                shard.broadcast(event, to: target)
+            } else {
+                shard.loop.execute { shard.broadcast(event, to: target) }
+            }
+        }
     }
 
     public func forEachSocket(

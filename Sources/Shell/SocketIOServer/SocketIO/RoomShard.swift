@@ -9,6 +9,8 @@ final class RoomShard: Sendable {
     private final class State {
         var socketsByID: [String: Socket] = [:]
         var index = RoomIndex<Socket>()
+        let batches = TickBatches()
+        var isRenewalPlanned = false
     }
 
     init(loop: any EventLoop) {
@@ -41,14 +43,41 @@ final class RoomShard: Sendable {
 
     func rooms(of socket: Socket) -> Set<String> { state.value.index.rooms(of: socket) }
 
+    /// Sends the event to each socket of the target once.
+    func broadcast(_ event: PreparedEvent, to target: BroadcastTarget) {
+        let state = state.value
+        let delivery = LoopDelivery(event, isVolatile: target.isVolatile, state.batches)
+        forEachSocket(in: target) { $0.deliver(delivery) }
+        guard !state.isRenewalPlanned else { return }
+        state.isRenewalPlanned = true
+        // Behind the flush of the sessions, which was planned before.
+        loop.execute {
+            let state = self.state.value
+            state.isRenewalPlanned = false
+            state.batches.renew()
+        }
+    }
+
     /// Calls `body` with each socket of the target once. `body` may change rooms.
     func forEachSocket(in target: BroadcastTarget, _ body: (Socket) -> Void) {
         let excluded = members(of: target.except)
         if let rooms = target.rooms {
-            for socket in members(of: rooms) where !excluded.contains(socket) { body(socket) }
+            visit(members(of: rooms), but: excluded, body)
         } else {
-            let sockets = state.value.socketsByID
-            for socket in sockets.values where !excluded.contains(socket) { body(socket) }
+            visit(state.value.socketsByID.values, but: excluded, body)
+        }
+    }
+
+    /// A few are compared one by one: that is cheaper than to look each up.
+    private func visit(
+        _ sockets: some Collection<Socket>, but excluded: Set<Socket>, _ body: (Socket) -> Void
+    ) {
+        switch excluded.count {
+        case 0: for socket in sockets { body(socket) }
+        case 1...4:
+            let few = Array(excluded)
+            for socket in sockets where !few.contains(where: { $0 === socket }) { body(socket) }
+        default: for socket in sockets where !excluded.contains(socket) { body(socket) }
         }
     }
 

@@ -36,6 +36,13 @@ final class SocketState {
         acks = AckRegistry(limit: maxPendingAcks)
     }
 
+    /// In which form the event is for this client.
+    func takesOffset(of event: PreparedEvent, _ pid: String?) -> Bool {
+        guard event.offset != nil, pid != nil else { return false }
+        if offsetsHolder != nil { hasLeftOutOffset = true }
+        return offsetsHolder == nil
+    }
+
     func dropHandlers() {
         handlers = [:]
         anyHandlers = []

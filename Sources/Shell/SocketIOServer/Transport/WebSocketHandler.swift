@@ -12,7 +12,8 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
 
     private let session: ServerSession
     private let loop: EngineLoop
-    private let isLocal: Bool
+    /// Whether it is on its session's loop.
+    let isLocal: Bool
     private let closeTimeout: Int64
 
     var wheelDeadline: Int64?
@@ -22,6 +23,7 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
     /// Frames that arrived before the session knew this handler.
     private var early: [ByteBuffer]? = []
     private var isReadHeld = false
+    private var output: DirectOutput?
     private var hasEnded = false
 
     init(session: ServerSession, loop: EngineLoop, context: EngineContext) {
@@ -31,8 +33,6 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
         closeTimeout = context.options.limits.closeTimeout.wholeMilliseconds
         decoder = FrameDecoder(limits: context.frameLimits)
     }
-
-    func isOn(_ eventLoop: any EventLoop) -> Bool { loop.eventLoop === eventLoop }
 
     /// The session knows the handler: what came meanwhile is read.
     func start() {
@@ -45,10 +45,12 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        output = DirectOutput(context.channel)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        output = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -153,14 +155,29 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
 
     // MARK: Outbound
 
-    /// Writes whole frames and flushes; on the handler's loop.
+    /// Writes whole frames; on the handler's loop. Returns whether the kernel has taken all.
+    func write(_ frames: FrameQueue) -> Bool {
+        guard closing.isOpen else { return true }
+        var taken = 0
+        if frames.isOnePart {
+            frames.forEach { taken = output?.send($0) ?? 0 }
+        } else if frames.byteCount <= loop.scratch.count {
+            taken = output?.send(loop.gather(frames)) ?? 0
+        }
+        if taken == frames.byteCount { return true }
+        write(frames.buffers(from: taken))
+        return false
+    }
+
+    /// Writes whole frames through the channel.
     ///
     /// - Parameter promise: kept when the kernel has taken them, or the connection is gone.
-    func write(_ frames: [ByteBuffer], promise: EventLoopPromise<Void>? = nil) {
+    private func write(_ frames: [ByteBuffer], promise: EventLoopPromise<Void>? = nil) {
         guard let context, closing.isOpen, let last = frames.last else {
             promise?.succeed()
             return
         }
+        output?.channelIsUsed()
         for frame in frames.dropLast() {
             context.write(wrapOutboundOut(frame), promise: nil)
         }
@@ -213,6 +230,7 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
 
     private func writeControl(_ opcode: Opcode, _ payload: [UInt8]) {
         guard let context else { return }
+        output?.channelIsUsed()
         var frame = context.channel.allocator.buffer(capacity: payload.count + 2)
         frame.writeFrameHeader(opcode, payload: payload.count)
         frame.writeBytes(payload)
