@@ -284,6 +284,40 @@ import Testing
         #expect(world.cluster.isKnownGone(World.otherIncarnation) == expected)
     }
 
+    /// A frozen process refuses nothing, and its lease went with the fence.
+    @Test func whatAnotherInstanceDeclaredDeadIsGoneHereWithTheNextLookAtTheLeases() throws {
+        let (world, leases) = try started()
+        leases.set(.other(beat: 1))
+        world.advance(.seconds(1))
+        leases.set(.other(beat: 2))
+        world.advance(.seconds(1))
+        leases.fenceByAnother(World.otherIncarnation)
+        world.advance(.seconds(1))
+        #expect(world.cluster.isKnownGone(World.otherIncarnation))
+        #expect(leases.fenced.isEmpty)
+    }
+
+    @Test func whoComesBackAsksWhetherItsSilentInstanceWasDeclaredDead() throws {
+        let (world, leases) = try started()
+        leases.set(.other(beat: 1))
+        world.advance(.seconds(1))
+        #expect(isGone(world, World.otherIncarnation) == false)
+        leases.fenceByAnother(World.otherIncarnation)
+        #expect(isGone(world, World.otherIncarnation) == true)
+        #expect(world.cluster.isKnownGone(World.otherIncarnation))
+    }
+
+    @Test func aLeaseThatIsReleasedOrForgottenIsNoDeath() throws {
+        let (world, leases) = try started()
+        leases.set(.other(beat: 1))
+        world.advance(.seconds(1))
+        leases.remove(World.otherIncarnation)
+        world.advance(.seconds(2))
+        #expect(!world.cluster.isKnownGone(World.otherIncarnation))
+        #expect(isGone(world, World.otherIncarnation) == false)
+        #expect(leases.fenced.isEmpty)
+    }
+
     @Test func aStoreThatIsAwayFencesNobody() throws {
         let answer = Answer()
         answer.result = .refused

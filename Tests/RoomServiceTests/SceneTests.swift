@@ -180,6 +180,44 @@ import Testing
         #expect(guest.take().isEmpty)
     }
 
+    /// A scene may take long to its client: what counts is when he had it, not when it was sent.
+    @Test func anEditMadeBeforeTheSceneArrivedIsGivenBackHoweverLongItTook() throws {
+        let world = try World()
+        _ = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest()
+        world.advance(.seconds(1))
+        guest.session.setAnswersPings(false)
+        guest.emit("request-editor-sync", #"{"roomId":"room"}"#)
+        world.advance(.seconds(7))
+        guest.emit(update, Scenes.update("b"))
+        world.run()
+        #expect(guest.takeNames() == [full])
+        guest.session.setAnswersPings(true)
+        world.advance(.milliseconds(299))
+        #expect(guest.take().isEmpty)
+        world.advance(.milliseconds(1))
+        #expect(guest.next(updated)?["objectUuid"]?.string == "b")
+    }
+
+    @Test func whoReadTooSlowlyIsNotSentEditsBeforeTheSceneHasArrived() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest()
+        world.advance(.seconds(1))
+        guest.session.setAnswersPings(false)
+        guest.emit("request-editor-sync", #"{"roomId":"room"}"#)
+        world.run()
+        guest.setBackedUp(true)
+        host.emit(update, Scenes.update("b"))
+        world.advance(.seconds(2))
+        guest.setBackedUp(false)
+        world.advance(.seconds(2))
+        #expect(guest.takeNames() == [full])
+        guest.session.setAnswersPings(true)
+        world.advance(.milliseconds(300))
+        #expect(guest.next(updated)?["objectUuid"]?.string == "b")
+    }
+
     @Test func anUploadThatCrossesAnEditWhichCameLateIsStale() throws {
         let world = try World()
         let host = try world.host(editor: Scenes.editor("a"))
@@ -194,6 +232,35 @@ import Testing
         host.emit("sync-full-editor", Scenes.upload(Scenes.editor("a", "c")))
         world.advance(.seconds(1))
         #expect(Scenes.objects(host.next(full)) == ["a", "b"])
+    }
+
+    @Test func anUploadThatCrossesAnEditWhichWasHeldIsStale() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a", padding: 5_500_000))
+        let guest = try world.guest()
+        host.emit(update, Scenes.update("b"))
+        world.advance(.milliseconds(1_800))
+        #expect(guest.takeNames() == [updated])
+        guest.emit("sync-full-editor", Scenes.upload(Scenes.editor("a", "c")))
+        world.advance(.seconds(3))
+        #expect(Scenes.objects(guest.next(full)) == ["a", "b"])
+    }
+
+    @Test func anUploadThatCrossesWhatIsGivenBackToItsAuthorEndsWithAFreshScene() throws {
+        let world = try World()
+        _ = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest()
+        guest.emit(update, Scenes.update("b"))
+        world.advance(.milliseconds(300))
+        #expect(guest.takeNames() == [updated])
+        guest.emit("sync-full-editor", Scenes.upload(Scenes.editor("a", "c")))
+        world.run()
+        #expect(Scenes.objects(guest.next(full)) == ["a", "c"])
+        world.advance(.seconds(3))
+        guest.skip()
+        guest.emit("sync-full-editor", Scenes.upload(Scenes.editor("a", "d")))
+        world.advance(.seconds(1))
+        #expect(guest.takeNames() == ["sync-full-editor-success"])
     }
 
     @Test func anUploadEndsWhatIsHeldForItsAuthor() throws {

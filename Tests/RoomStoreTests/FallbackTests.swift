@@ -53,6 +53,33 @@ struct FallbackTests {
         #expect(instance.store.counts.appendedRooms == 1)
     }
 
+    @Test("reconciles a room once more that was asked for as its reconciliation ended")
+    func askedForAtTheEnd() async throws {
+        let instance = Instance("one", over: shared)
+        let replica = instance.replica()
+        try await replica.create()
+        let store = instance.store
+        // As one that has ended but for the last step: nothing else can begin.
+        let last = store.eventLoop.makePromise(of: Void.self)
+        let (isPending, isAgain) = store.rooms.withLockedValue { rooms in
+            _ = rooms.mustReconcile("room")
+            _ = rooms.begin("room")
+            _ = rooms.end("room", .done(.again))
+            rooms.isReconciled("room")
+            let before = rooms.isAskedForAgain("room")
+            return (before, rooms.mustReconcile("room") && rooms.isAskedForAgain("room"))
+        }
+        #expect(!isPending && isAgain)
+        let job = store.reconciler.reconcile("room", { _ in last.futureResult }) {
+            store.reconciliationEnded("room")
+        }
+        store.reconcileSoon("room")
+        #expect(store.state.isDurable == false)
+        last.succeed()
+        try await job.value()
+        try await instance.isDurable()
+    }
+
     @Test("does not commit twice what was applied though its reply was lost")
     func lostReply() async throws {
         let instance = Instance("one", over: shared)

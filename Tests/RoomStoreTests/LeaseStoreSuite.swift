@@ -32,8 +32,10 @@ struct LeaseStoreSuite {
             let leases = cluster.leases
             _ = try await leases.renew(lease("server-1#1", beat: 12)).value()
             #expect(try await leases.fence("server-1#1", beat: 1).value() == false)
+            #expect(try await leases.isFenced("server-1#1").value() == false)
             #expect(try await leases.fence("server-1#1", beat: 11).value() == false)
             #expect(try await leases.fence("server-1#1", beat: 12).value())
+            #expect(try await leases.isFenced("server-1#1").value())
             #expect(try await leases.renew(lease("server-1#1", beat: 13)).value() == .fenced)
             #expect(try await leases.fence("server-1#1", beat: 12).value(), "it still is")
             #expect(try await leases.fence("unknown#1", beat: 4).value() == false)

@@ -204,15 +204,19 @@ struct ReconciliationTests {
         // The other instance restored at 11 and went on; we had seen 12 and 13 from the store.
         #expect(
             Reconciliation.compare(ours("11 12 13", after: 10), with: log("20:x", after: 11))
-                == .merge(missing: chain("12 13", after: 11), since: 10, head: 20))
+                == .mergeWhole(missing: chain("12 13", after: 11), since: 10, head: 20))
         // The same, where we do not remember as far back.
         #expect(
             Reconciliation.compare(ours("13", after: 12), with: log("20:x", after: 11))
-                == .merge(missing: chain("13", after: 12), since: 12, head: 20))
+                == .mergeWhole(missing: chain("13", after: 12), since: 11, head: 20))
         // Trimmed past us, and we have entries of our own.
         #expect(
             Reconciliation.compare(ours("13", after: 12, base: 12), with: log("31:x", after: 30))
-                == .merge(missing: chain("13", after: 12), since: 12, head: 31))
+                == .mergeWhole(missing: chain("13", after: 12), since: 12, head: 31))
+        // We remember nothing, and their log leaps over where we stand.
+        #expect(
+            Reconciliation.compare(ours("", after: 12), with: log("20:x", after: 11))
+                == .mergeWhole(missing: [], since: 11, head: 20))
     }
 
     @Test("does not append the memberships of a fenced instance")

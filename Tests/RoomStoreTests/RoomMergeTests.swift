@@ -73,6 +73,97 @@ struct RoomMergeTests {
         #expect(own.entries.map(\.change) == [removal])
     }
 
+    @Test("knows that an object was there again, also where the others have heard of that already")
+    func addedByAKnownEntry() throws {
+        let theirs = state([try Fixture.update("a", "theirs")])
+        let general = RoomEntry.Change.edited(
+            .objectUpdate(
+                uuid: "a", data: try Fixture.json(#"{"object":{"uuid":"a","type":"Mesh"}}"#),
+                changeType: "general"), by: "anna")
+        // The removal lost against theirs and so is not stored; what added the object again is.
+        let ours = missing(
+            [
+                .edited(.objectRemoval(uuid: "a"), by: "anna"),
+                try Fixture.update("a", "theirs"), general,
+            ], from: 25)
+        let merged = RoomMerge(
+            theirs,
+            missing: [ours[0], VersionedEntry(version: 60, previous: 26, entry: ours[2].entry)],
+            of: ours, since: 20, above: 60, isFenced: false)
+        #expect(merged.entries.map(\.change) == [general])
+    }
+
+    @Test("brings back what a third side had removed before, and said so only after")
+    func removalOfAThirdSide() throws {
+        let general = RoomEntry.Change.edited(
+            .objectUpdate(
+                uuid: "a", data: try Fixture.json(#"{"object":{"uuid":"a","type":"Mesh"}}"#),
+                changeType: "general"), by: "anna")
+        var theirs = state([try Fixture.update("a", "theirs"), try Fixture.update("b", "base")])
+        let base = theirs.version
+        let removal = VersionedEntry(
+            version: base + 5, previous: base,
+            entry: RoomEntry(
+                id: "third", change: .edited(.objectRemoval(uuid: "a"), by: "carl"),
+                madeAt: base - 5))
+        theirs.fold(removal)
+        let merged = RoomMerge(
+            theirs, log: [removal], missing: missing([general], from: base + 3), since: base,
+            above: base + 10, isFenced: false)
+        var folded = theirs
+        for (index, entry) in merged.entries.enumerated() {
+            let version = base + 20 + Version(index)
+            folded.fold(VersionedEntry(version: version, previous: 0, entry: entry))
+        }
+        #expect(folded.scene.contains("a"))
+    }
+
+    @Test("takes the whole scene where the entries that made it are forgotten")
+    func wholeScene() throws {
+        let removal = RoomEntry.Change.edited(.objectRemoval(uuid: "b"), by: "anna")
+        let theirs = state([try Fixture.update("a", "new"), try Fixture.update("b", "old")])
+        var ours = state()
+        let changes = [
+            try Fixture.update("a", "old"), try Fixture.update("b", "ours"),
+            try Fixture.update("c", "ours"), removal,
+        ]
+        for (index, change) in changes.enumerated() {
+            ours.fold(
+                VersionedEntry(
+                    version: [25, 45, 50, 55][index], previous: ours.version,
+                    entry: RoomEntry(id: "o\(index)", change: change)))
+        }
+        func merged(_ state: RoomState) -> RoomMerge {
+            RoomMerge(
+                state, missing: [], since: 20, above: 60, isFenced: false, copy: ours.scene)
+        }
+        let merge = merged(theirs)
+        var folded = theirs
+        for (index, entry) in merge.entries.enumerated() {
+            folded.fold(
+                VersionedEntry(version: 61 + Version(index), previous: 0, entry: entry))
+        }
+        let scene = folded.scene
+        #expect(scene.contains("a") && !scene.contains("b") && scene.contains("c"))
+        #expect(!merge.entries.contains { $0.change == changes[0] }, "theirs is later")
+        // Once it is there it is not brought again.
+        #expect(
+            merged(folded).entries.map(\.change).allSatisfy {
+                $0 == .renamed(memberID: "", name: "")
+            })
+    }
+
+    @Test("says of each member only the last name")
+    func names() {
+        let merged = merge(
+            state(),
+            [
+                .renamed(memberID: "anna", name: "one"), .renamed(memberID: "anna", name: "two"),
+                .renamed(memberID: "bert", name: "bert"),
+            ])
+        #expect(merged.entries.map(\.id) == ["m1"])
+    }
+
     @Test("folds to the same scene wherever the winners are appended")
     func winnersFold() throws {
         let upload = try Fixture.upload(#"{"uuid":"u","type":"Mesh"}"#)

@@ -171,6 +171,71 @@ private let cheap = ScryptParameters(logCost: 4, blockSize: 8, parallelism: 1)
         await hasher.stop()
     }
 
+    @Test("a password that was right is known again, whether or not its room was made here")
+    func knownAgain() async throws {
+        let other = hasher()
+        let hash = try await other.hash("secret").get()
+        let hasher = hasher()
+        #expect(try await hasher.verify("secret", hash).get())
+        let own = try await hasher.hash("own").get()
+        await hasher.stop()
+        await other.stop()
+        #expect(try await hasher.verify("secret", hash).get())
+        #expect(try await hasher.verify("own", own).get())
+    }
+
+    @Test("nothing else is known: not a wrong one, nor a right one with another room's hash")
+    func notKnown() async throws {
+        let hasher = hasher()
+        let hash = try await hasher.hash("secret").get()
+        #expect(try await !hasher.verify("wrong", hash).get())
+        await hasher.stop()
+        let foreign = try Scrypt.hash("secret", parameters: try #require(cheap))
+        for (password, hash) in [("wrong", hash), ("secret", foreign), ("secre", "t" + hash)] {
+            await #expect(throws: SecretsError.stopped) {
+                try await hasher.verify(password, hash).get()
+            }
+        }
+    }
+
+    @Test("of many who come at once with one password, one is derived")
+    func together() async throws {
+        var limits = PasswordHasher.Limits()
+        limits.maxWaiting = 1
+        let slow = try #require(ScryptParameters(logCost: 14, blockSize: 8, parallelism: 1))
+        let hasher = hasher(slow, limits)
+        for password in ["secret", "wrong"] {
+            let hash = try Scrypt.hash("secret", parameters: slow)
+            let futures = (0..<50).map { _ in hasher.verify(password, hash) }
+            for future in futures { #expect(try await future.get() == (password == "secret")) }
+        }
+        #expect(hasher.waitingCount == 0)
+        await hasher.stop()
+    }
+
+    @Test("the oldest are forgotten beyond the limit")
+    func forgotten() async throws {
+        var limits = PasswordHasher.Limits()
+        limits.shownPasswords = 2
+        let hasher = hasher(nil, limits)
+        var hashes: [String] = []
+        for number in 0..<3 { hashes.append(try await hasher.hash("p\(number)").get()) }
+        await hasher.stop()
+        #expect(try await hasher.verify("p1", hashes[1]).get())
+        #expect(try await hasher.verify("p2", hashes[2]).get())
+        await #expect(throws: SecretsError.stopped) {
+            try await hasher.verify("p0", hashes[0]).get()
+        }
+    }
+
+    private func hasher(
+        _ parameters: ScryptParameters? = nil, _ limits: PasswordHasher.Limits = .init()
+    ) -> PasswordHasher {
+        PasswordHasher(
+            group: MultiThreadedEventLoopGroup.singleton,
+            parameters: parameters ?? cheap ?? .standard, limits: limits)
+    }
+
     @Test("a stopped hasher refuses")
     func stopped() async throws {
         let hasher = PasswordHasher(

@@ -46,6 +46,8 @@ package protocol LeaseStore: Sendable {
     /// is, or if it has no lease). From then on every commit of it is refused. Answers whether it
     /// is fenced, now or before.
     func fence(_ incarnation: String, beat: UInt64?) -> EventLoopFuture<Bool>
+    /// Whether the incarnation is fenced, by whichever instance.
+    func isFenced(_ incarnation: String) -> EventLoopFuture<Bool>
     /// Removes the own lease on an orderly exit.
     func release(_ incarnation: String) -> EventLoopFuture<Void>
 }

@@ -11,6 +11,8 @@ final class ScriptedLeases: LeaseStore, Sendable {
         var others: [String: Lease] = [:]
         var isAway = false
         var isFenced = false
+        /// What another instance has fenced.
+        var fencedByOthers: Set<String> = []
         var isHeld = false
         var renewals: [Lease] = []
         var fences: [(incarnation: String, beat: UInt64?)] = []
@@ -29,6 +31,14 @@ final class ScriptedLeases: LeaseStore, Sendable {
 
     func set(_ lease: Lease) { state.withLockedValue { $0.others[lease.incarnation] = lease } }
     func remove(_ incarnation: String) { state.withLockedValue { $0.others[incarnation] = nil } }
+
+    /// Another instance declares it dead.
+    func fenceByAnother(_ incarnation: String) {
+        state.withLockedValue { state in
+            state.others[incarnation] = nil
+            state.fencedByOthers.insert(incarnation)
+        }
+    }
 
     var isAway: Bool {
         get { state.withLockedValue { $0.isAway } }
@@ -65,6 +75,16 @@ final class ScriptedLeases: LeaseStore, Sendable {
             }
             state.others[incarnation] = nil
             return loop.makeSucceededFuture(true)
+        }
+    }
+
+    func isFenced(_ incarnation: String) -> EventLoopFuture<Bool> {
+        state.withLockedValue { state in
+            guard !state.isAway else { return loop.makeFailedFuture(Away()) }
+            let isFenced =
+                state.fencedByOthers.contains(incarnation)
+                || state.fences.contains { $0.incarnation == incarnation }
+            return loop.makeSucceededFuture(isFenced)
         }
     }
 

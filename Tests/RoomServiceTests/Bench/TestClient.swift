@@ -20,6 +20,8 @@ final class TestSession: EngineSession, Sendable {
         var closed: EngineCloseReason?
         var isBackedUp = false
         var delegate: (any EngineSessionDelegate)?
+        var answersPings = true
+        var unanswered: [@Sendable () -> Void] = []
     }
 
     init(
@@ -81,6 +83,24 @@ final class TestSession: EngineSession, Sendable {
     }
 
     func send(_ broadcast: PreparedMessage) { record(String(buffer: broadcast.text)) }
+
+    /// Whether the client has what was sent as soon as it was sent. Set to true, it has all of it.
+    func setAnswersPings(_ value: Bool) {
+        let bodies = state.withLockedValue { state in
+            state.answersPings = value
+            defer { if value { state.unanswered = [] } }
+            return value ? state.unanswered : []
+        }
+        for body in bodies { body() }
+    }
+
+    func afterRoundTrip(_ body: @escaping @Sendable () -> Void) {
+        let isAnswered = state.withLockedValue { state in
+            if !state.answersPings { state.unanswered.append(body) }
+            return state.answersPings
+        }
+        if isAnswered { body() }
+    }
 
     private func record(_ text: String) {
         eventLoop.preconditionInEventLoop()

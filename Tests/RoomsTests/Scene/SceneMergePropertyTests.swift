@@ -91,6 +91,52 @@ struct SceneMergePropertyTests {
         #expect(left.fog.value == right.fog.value, "seed \(seed)")
     }
 
+    @Test(
+        "a whole scene brings the objects that its edits would",
+        arguments: 1...100 as ClosedRange<UInt64>)
+    func whole(seed: UInt64) {
+        let partition = Partition(seed: seed, isFlat: true) { history in
+            while true {
+                let edit = history.edit()
+                if case .replace = edit { continue }
+                return edit
+            }
+        }
+        var byEdits = partition.side(partition.left)
+        _ = byEdits.merge(local: partition.right, since: 20)
+        var asWhole = partition.side(partition.left)
+        _ = merge(partition.side(partition.right), into: &asWhole)
+        #expect(objects(asWhole) == objects(byEdits), "seed \(seed)")
+        #expect(asWhole.background.value == byEdits.background.value, "seed \(seed)")
+        #expect(asWhole.fog.value == byEdits.fog.value, "seed \(seed)")
+    }
+
+    @Test(
+        "what a whole scene brought gives the merged scene, and comes once",
+        arguments: 1...80 as ClosedRange<UInt64>)
+    func wholeReplay(seed: UInt64) {
+        let partition = Partition(seed: seed) { $0.edit() }
+        let truth = partition.side(partition.left)
+        let other = partition.side(partition.right)
+        var merged = truth
+        let won = merge(other, into: &merged)
+        var replayed = truth
+        for (offset, edit) in won.enumerated() { replayed.apply(edit, at: Version(100 + offset)) }
+        #expect(canonical(replayed.snapshot) == canonical(merged.snapshot), "seed \(seed)")
+        #expect(merge(other, into: &merged) == [], "seed \(seed)")
+        // Nothing that was set after the last upload is unknown now.
+        for slot in other.tree.subtree(of: other.tree.root).dropFirst() {
+            let node = other.tree[slot]
+            guard node.version > merged.replacedAt, let uuid = node.uuid else { continue }
+            #expect(merged.lastModified(of: uuid) ?? 0 >= node.version, "seed \(seed): \(uuid)")
+        }
+    }
+
+    private func merge(_ other: SceneDocument, into document: inout SceneDocument) -> [SceneEdit] {
+        var otherSide = SceneDocument.OtherSide(base: 20)
+        return document.merge(whole: other, from: &otherSide).flatMap(\.winners)
+    }
+
     private func objects(_ document: SceneDocument) -> [String: String] {
         var found: [String: String] = [:]
         for slot in document.tree.subtree(of: document.tree.root) {

@@ -209,6 +209,47 @@ struct SceneMergeTests {
         #expect(document.merge(local: [(21, .material(uuid: "m", data: .emptyObject))]).count == 1)
     }
 
+    @Test("a whole scene brings objects with what is below them and the assets that they use")
+    func whole() throws {
+        var theirs = try Fixture.document(Self.group)
+        theirs.apply(object("a", 30), at: 30)
+        theirs.apply(.objectRemoval(uuid: "c"), at: 40)
+        var ours = try Fixture.document(Self.group)
+        ours.apply(object("a", 10), at: 10)
+        ours.apply(object("c", 20), at: 20)
+        let libraries =
+            #""geometries":[{"uuid":"used"},{"uuid":"unused"}],"#
+            + #""materials":[{"uuid":"m","map":"t"}],"textures":[{"uuid":"t"}],"#
+        ours.apply(
+            Fixture.update(
+                "new", #""geometry":"used","material":"m","children":[{"uuid":"below","n":1}]"#,
+                libraries: libraries, as: "object-added"), at: 50)
+        ours.apply(
+            .scriptAdded(objectUUID: "new", script: Fixture.script("one")), at: 51)
+        ours.apply(.background(Fixture.json(#"{"type":"Color","r":0.25,"g":0.5,"b":1}"#)), at: 52)
+        ours.apply(.objectRemoval(uuid: "b"), at: 53)
+        var otherSide = SceneDocument.OtherSide(base: 1)
+        let parts = theirs.merge(whole: ours, from: &otherSide)
+        #expect(number(theirs, "a") == 30, "theirs is later")
+        for gone in ["b", "c"] { #expect(!theirs.contains(gone)) }
+        let new = try #require(theirs.tree.slot(of: "new"))
+        let below = try #require(theirs.tree.slot(of: "below"))
+        #expect(theirs.tree[below].parent == new)
+        #expect(theirs.library("geometries").map { $0["uuid"] as? String } == ["used"])
+        #expect(theirs.library("materials").count == 1 && theirs.library("textures").count == 1)
+        #expect(theirs.scriptNames(of: "new") == ["one"])
+        #expect(theirs.background.value == ours.background.value)
+        #expect(Set(parts.map(\.name)).count == parts.count)
+        #expect(theirs.lastModified(of: "new") == 50)
+    }
+
+    @Test("a colour is the same after its way to an integer and back")
+    func colours() {
+        for hex: Int64 in stride(from: 0, through: 0xFF_FFFF, by: 0x01_01_01) {
+            #expect(LinearColor(sRGBHex: hex).sRGBHex == hex)
+        }
+    }
+
     @Test("scripts are merged by name")
     func scripts() throws {
         var document = try Fixture.document(Self.group)

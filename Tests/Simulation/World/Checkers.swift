@@ -49,8 +49,8 @@ final class Checkers {
         let value: String?
         /// Under which it was seen in the log: more than one if it was committed again, or merged.
         var versions: [Version]
-        /// It changed something where it was folded first.
-        let hadEffect: Bool
+        /// It changed something where it was folded first, and in the store's log.
+        var hadEffect: Bool
         /// Answered, or delivered to another member.
         var isAcknowledged = false
         /// It is lost by rights: nobody who had it was left.
@@ -79,22 +79,27 @@ final class Checkers {
         let chain: Chain
     }
 
-    private struct Suspicion {
+    struct Suspicion {
         let one: Chain
         let other: Chain
         let text: String
     }
 
-    private unowned let world: World
+    unowned let world: World
     private(set) var violations: [Violation] = []
     private(set) var edits: [String: Edit] = [:]
-    private var places: [Place: [String]] = [:]
+    private(set) var places: [Place: [String]] = [:]
     /// Of every entry the version that it had first, of every version whose it is.
     private var origins: [String: Version] = [:]
     private var owners: [Place: String] = [:]
+    /// The same of what merges have put into the store: a copy that goes its own way may give one of
+    /// these versions too.
+    private var mergedOwners: [Place: String] = [:]
+    /// Entries that changed nothing where the store put them.
+    private var withoutEffect: Set<String> = []
     private var chains: [String: Chain] = [:]
     private var links: [Place: [Link]] = [:]
-    private var suspicions: [Suspicion] = []
+    private(set) var suspicions: [Suspicion] = []
 
     init(_ world: World) { self.world = world }
 
@@ -190,8 +195,23 @@ final class Checkers {
         edits[id] = Edit(
             id: id, room: place.room, epoch: place.epoch, uuid: uuid, value: value,
             versions: [entry.version],
-            hadEffect: state.scene.lastModified(of: uuid) == entry.version)
+            hadEffect: state.scene.lastModified(of: uuid) == entry.version
+                && !withoutEffect.contains(id))
         places[place, default: []].append(id)
+    }
+
+    /// The store has put these behind what their instance did not know of. If that removed an object,
+    /// a change of it is of no effect in the log; an instance that loses the answer folds it all the
+    /// same as if the object were there, until it hears of the log.
+    func overtaken(_ batch: CommitBatch, first: Version, _ scene: SceneDocument) {
+        for (index, entry) in batch.entries.enumerated() {
+            guard case .edited(.objectUpdate(let uuid, _, "general"), _) = entry.change,
+                !scene.contains(uuid), let removed = scene.lastModified(of: uuid),
+                removed < first + Version(index)
+            else { continue }
+            withoutEffect.insert(entry.id)
+            edits[entry.id]?.hadEffect = false
+        }
     }
 
     private func find(
@@ -235,7 +255,7 @@ final class Checkers {
     }
 
     func sceneCame(_ version: Version, after last: Version, to editor: Editor) {
-        if version <= last, !world.haveAllEnded(since: editor.sceneCameAt) {
+        if version <= last, !world.couldNotKnow(editor) {
             violate(.versions, "editor \(editor.number) is sent a scene \(version) after \(last)")
         }
     }
@@ -299,7 +319,7 @@ final class Checkers {
             guard let stored = state.scene.lastModified(of: uuid) else { continue }
             let place = Place(room: batch.room, epoch: batch.epoch, version: stored)
             // A merge may make one entry into several, and give it a new version.
-            let owner = owners[place].map { $0.prefix { $0 != "~" } }
+            let owner = (mergedOwners[place] ?? owners[place]).map { $0.prefix { $0 != "~" } }
             let firstSeen = owner.flatMap { origins[String($0)] } ?? stored
             if edit.versions.max() ?? 0 <= firstSeen {
                 violate(
@@ -315,7 +335,7 @@ final class Checkers {
         for (index, entry) in batch.entries.enumerated() {
             let place = Place(
                 room: batch.room, epoch: batch.epoch, version: first + Version(index))
-            owners[place] = entry.id
+            mergedOwners[place] = entry.id
             guard edits[entry.id]?.versions.contains(place.version) == false else { continue }
             edits[entry.id]?.versions.append(place.version)
             places[place, default: []].append(entry.id)
@@ -364,123 +384,6 @@ final class Checkers {
                 }
             }
         }
-    }
-
-    // MARK: At the end
-
-    /// What is not as it must be once all is quiet; empty when the simulation may end.
-    func remaining() -> [Violation] {
-        var found: [Violation] = []
-        func add(_ checker: Checker, _ text: String) {
-            guard world.options.checkers.contains(checker) else { return }
-            found.append(Violation(checker: checker, text: text))
-        }
-        let served = Set(
-            world.instances.filter { !$0.hasCrashed }.flatMap { instance in
-                instance.rooms.map { "\(instance.id)/\($0.state.control.id)" }
-            })
-        for suspicion in suspicions
-        where [suspicion.one, suspicion.other].allSatisfy({
-            !$0.isOver && served.contains($0.owner)
-        }) {
-            add(.order, suspicion.text)
-        }
-        for instance in world.instances {
-            if instance.hasCrashed || !instance.store.state.isDurable {
-                add(.equal, "\(instance.id) is not in step with the store")
-            }
-        }
-        let open = world.instances.filter { !$0.hasCrashed }
-            .flatMap { instance in instance.rooms.map { (instance, $0) } }
-        for name in world.roomNames {
-            let here = open.filter { $0.1.state.control.id == name }
-            check(name, world.storedState(name), here, add)
-        }
-        checkEdits(add)
-        return found
-    }
-
-    private func check(
-        _ name: String, _ stored: RoomState?, _ copies: [(SimulatedInstance, RoomInspection)],
-        _ add: (Checker, String) -> Void
-    ) {
-        let present = world.editors.filter { $0.isJoined && $0.room == name }
-        guard let stored else {
-            if !present.isEmpty || !copies.isEmpty { add(.equal, "\(name) is not stored") }
-            return
-        }
-        let bytes = stored.checkpoint()
-        for (instance, copy) in copies {
-            if !copy.isSettled || copy.state.checkpoint() != bytes {
-                add(
-                    .equal,
-                    "\(name) on \(instance.id) is at \(copy.state.version), stored at"
-                        + " \(stored.version)")
-            }
-        }
-        let members = Set(stored.control.members.keys)
-        if members != Set(present.map(\.socketID)) {
-            let editors = present.map { "\($0.number):\($0.socketID)" }
-            add(.members, "\(name) has \(members.sorted()), present are \(editors)")
-        }
-        if !members.isEmpty, stored.control.hostID.map(members.contains) != true {
-            add(.host, "\(name) has \(members.count) members and no host")
-        }
-        let scene = stored.scene.editorData().map(Editor.objects) ?? [:]
-        for editor in present {
-            let hosts = editor.list.filter(\.isHost).map(\.id)
-            if Set(editor.list.map(\.id)) != members || editor.list.count != members.count {
-                add(.members, "editor \(editor.number) is shown \(editor.list.map(\.id))")
-            } else if hosts != [stored.control.hostID ?? ""] {
-                add(.host, "editor \(editor.number) is shown the hosts \(hosts)")
-            }
-            let unlike = Set(scene.keys).union(editor.scene.keys).filter {
-                scene[$0] != editor.scene[$0] && !editor.uncertain.contains($0)
-            }
-            if !unlike.isEmpty, !editor.isUncertain {
-                let texts = unlike.sorted().map {
-                    "\($0): \(editor.scene[$0] ?? "-") for \(scene[$0] ?? "-")"
-                }
-                add(.equal, "editor \(editor.number) in \(name) shows \(texts)")
-            }
-        }
-    }
-
-    private func checkEdits(_ add: (Checker, String) -> Void) {
-        var states: [String: (RoomState, [String: String])] = [:]
-        for name in world.roomNames {
-            guard let state = world.storedState(name) else { continue }
-            states[name] = (state, state.scene.editorData().map(Editor.objects) ?? [:])
-        }
-        for edit in edits.values.sorted(by: { $0.first < $1.first })
-        where edit.isAcknowledged && edit.hadEffect && !edit.isExcused {
-            guard let (state, scene) = states[edit.room] else {
-                add(.acknowledged, "\(edit.room) is gone with \(edit.id)")
-                continue
-            }
-            // Of two rooms made under one name the older one stays.
-            if state.control.epoch < edit.epoch { continue }
-            let modified = Self.modified(edit.uuid, state)
-            if state.control.epoch > edit.epoch || modified < edit.first {
-                add(
-                    .acknowledged,
-                    "\(edit.uuid) = \(edit.value ?? "-") (\(edit.id), \(edit.versions)) is missing:"
-                        + " last change \(modified)")
-            } else if isAlone(edit, at: modified, state), scene[edit.uuid] != edit.value {
-                add(
-                    .acknowledged,
-                    "\(edit.uuid) of \(modified) is \(scene[edit.uuid] ?? "-") in place of"
-                        + " \(edit.value ?? "-")")
-            }
-        }
-    }
-
-    /// Whether the last change of the object is this edit, and not another of the same version:
-    /// instances that do not see one another may give one twice.
-    private func isAlone(_ edit: Edit, at version: Version, _ state: RoomState) -> Bool {
-        let place = Place(room: edit.room, epoch: edit.epoch, version: version)
-        return edit.versions.contains(version) && state.scene.replacedAt != version
-            && places[place] == [edit.id]
     }
 
     private static func words(_ entry: RoomEntry) -> String {

@@ -41,6 +41,7 @@ final class Editor {
     private var uploadedAt = 0
     /// When it was last sent a scene.
     private(set) var sceneCameAt: Int64 = 0
+    private(set) var sceneSender: SimulatedInstance?
     private var editCount = 0
     private var isConnecting = false
 
@@ -332,7 +333,8 @@ final class Editor {
         }
         world.checkers.sceneCame(version, after: sceneVersion, to: self)
         sceneCameAt = world.scheduler.now
-        sceneVersion = max(sceneVersion, version)
+        sceneSender = instance
+        sceneVersion = version
         scene = Self.objects(of: data)
         stamps = [:]
         lastEvent = 0

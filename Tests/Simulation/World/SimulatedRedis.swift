@@ -15,6 +15,8 @@ final class SimulatedRedis: @unchecked Sendable {
     private(set) var leases: [String: Lease] = [:]
     private(set) var isDown = false
     private(set) var saved: [Data] = []
+    /// When each instance has last told of itself.
+    private(set) var renewals: [String: Int64] = [:]
 
     init(_ scheduler: Scheduler) {
         loop = SimulatedLoop(scheduler)
@@ -41,6 +43,7 @@ final class SimulatedRedis: @unchecked Sendable {
     func renew(_ lease: Lease) -> LeaseReply {
         guard !base.contents.isFenced(lease.incarnation) else { return .fenced }
         leases[lease.incarnation] = lease
+        renewals[lease.instanceID] = loop.scheduler.now
         return .renewed(leases.values.sorted { $0.incarnation < $1.incarnation })
     }
 

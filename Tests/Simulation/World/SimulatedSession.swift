@@ -52,6 +52,14 @@ final class SimulatedSession: EngineSession, @unchecked Sendable {
         deliver(Array(broadcast.text.readableBytesView))
     }
 
+    func afterRoundTrip(_ body: @escaping @Sendable () -> Void) {
+        guard isOpen else { return }
+        toOutside {
+            guard !self.isAbandoned else { return }
+            self.toInstance { if self.isOpen { body() } }
+        }
+    }
+
     func close(_ reason: EngineCloseReason) {
         guard isOpen else { return }
         isOpen = false
@@ -77,10 +85,12 @@ final class SimulatedSession: EngineSession, @unchecked Sendable {
     // MARK: The editor's end
 
     func write(_ text: String) {
+        toInstance { self.delegate?.engineSession(self, received: Array(text.utf8)[...]) }
+    }
+
+    private func toInstance(_ work: @escaping () -> Void) {
         inbound = max(inbound + 1, loop.scheduler.now + way)
-        loop.scheduler.schedule(on: loop, at: inbound) {
-            self.delegate?.engineSession(self, received: Array(text.utf8)[...])
-        }
+        loop.scheduler.schedule(on: loop, at: inbound, work)
     }
 
     /// The editor lets go. The instance notices after a while.

@@ -23,6 +23,9 @@ final class StoreLine: @unchecked Sendable {
     /// And of where they were put.
     var onMerged: (CommitBatch, _ previous: Version, _ first: Version) -> Void = { _, _, _ in }
 
+    /// And of entries that the store has put behind others than its instance knew of.
+    var onOvertaken: (CommitBatch, _ first: Version) -> Void = { _, _ in }
+
     private(set) var isCut = false
     private(set) var isConnected = false
     /// Longest time of one way.
@@ -250,10 +253,13 @@ extension StoreLine: SharedRoomStore {
             if let answer = traps.answer(batch) {
                 return redis.loop.makeSucceededFuture(answer)
             }
-            guard batch.origin.isEmpty else { return view.commit(batch) }
             return view.commit(batch).map { outcome in
                 if case .committed(let previous, let first, _) = outcome {
-                    self.onMerged(batch, previous, first)
+                    if batch.origin.isEmpty {
+                        self.onMerged(batch, previous, first)
+                    } else if previous != batch.expected {
+                        self.onOvertaken(batch, first)
+                    }
                 }
                 return outcome
             }

@@ -155,6 +155,10 @@ package final class World: @unchecked Sendable {
             witness: { [unowned self] in self.witness($0, $1, $2) })
         let instance = SimulatedInstance(nodes.nodes[index], parts)
         instance.line.onMerged = { [unowned self] in self.checkers.merged($0, first: $2) }
+        instance.line.onOvertaken = { [unowned self] batch, first in
+            guard let state = self.storedState(batch.room) else { return }
+            self.checkers.overtaken(batch, first: first, state.scene)
+        }
         instance.line.onMerge = { [unowned self] batch in
             guard let state = self.storedState(batch.room),
                 state.control.epoch == batch.epoch, state.version == batch.expected
@@ -219,12 +223,19 @@ package final class World: @unchecked Sendable {
             || wakes[ObjectIdentifier(instance)].map { scheduler.now - $0 < 6_000_000_000 } ?? false
     }
 
-    /// Whether nobody is left who knows how far the clocks were, and the wall clock went back.
-    func haveAllEnded(since moment: Int64) -> Bool {
-        wentBack
-            && instances.allSatisfy {
-                $0.hasCrashed || $0.loop.isFrozen || $0.startedAt > moment
-            }
+    /// Whether the wall clock went back, and nobody is left who can know how far the clock was of
+    /// the instance that sent the editor its last scene: instances tell it with their leases.
+    func couldNotKnow(_ editor: Editor) -> Bool {
+        guard wentBack, let sender = editor.sceneSender else { return false }
+        let told = redis.renewals[sender.id] ?? 0
+        let isCutOff = editor.sceneCameAt - told > 2_000_000_000
+        let moment = isCutOff ? told : editor.sceneCameAt
+        // It may have come back since, and the others have not yet heard of it.
+        let isOut = isCutOff && scheduler.now - editor.sceneCameAt < 3_000_000_000
+        return instances.allSatisfy {
+            $0.hasCrashed || $0.loop.isFrozen || $0.startedAt > moment
+                || (isOut && $0 === sender && $0 !== editor.instance)
+        }
     }
 
     /// Whether its way to the store takes long, or did some seconds ago.

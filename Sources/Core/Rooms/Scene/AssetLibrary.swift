@@ -6,7 +6,10 @@ struct AssetLibrary {
     enum Kind: Int, CaseIterable {
         case geometries, materials, textures, images, shapes, skeletons, animations, nodes
 
-        var name: String { String(describing: self) }
+        var name: String { Self.names[rawValue] }
+
+        /// Made once: names are compared with each member of each edit.
+        private static let names = Self.allCases.map { String(describing: $0) }
 
         init?(_ key: JSONKey) {
             guard let kind = Self.allCases.first(where: { key == $0.name }) else { return nil }
@@ -104,8 +107,40 @@ struct SceneAssets {
         byteCountAfterSweep = byteCount
     }
 
+    /// Finds the assets that texts use.
+    struct Finder {
+        private let libraries: [AssetLibrary]
+        private let blank: Marks
+
+        fileprivate init(_ libraries: [AssetLibrary]) {
+            self.libraries = libraries
+            var marks = Marks(libraries)
+            marks.pending = []
+            blank = marks
+        }
+
+        /// The assets that the texts name, and those that these name, each kind as an array.
+        func libraries(usedBy texts: [[UInt8]]) -> [(kind: AssetLibrary.Kind, array: JSONText)] {
+            var marks = blank
+            for text in texts { text.withUnsafeBufferPointer { marks.mark($0) } }
+            while let (kind, position) = marks.pending.popLast() {
+                libraries[kind].assets[position].text.withUnsafeBufferPointer { marks.mark($0) }
+            }
+            return AssetLibrary.Kind.allCases.compactMap { kind in
+                let used = marks.used[kind.rawValue].sorted()
+                guard !used.isEmpty else { return nil }
+                let assets = used.map { libraries[kind.rawValue].assets[$0].text }
+                return (
+                    kind, JSONValue.array(assets.map { .raw(JSONText(unchecked: $0[...])) }).json
+                )
+            }
+        }
+    }
+
+    var finder: Finder { Finder(libraries) }
+
     /// Which assets are used, and which of these were not yet searched for further uses.
-    private struct Marks {
+    fileprivate struct Marks {
         private var places: [String: [(kind: Int, position: Int)]] = [:]
         private var lengths: Set<Int> = []
         var used: [Set<Int>]

@@ -33,6 +33,18 @@ struct LinearColor {
         self.init(data)
     }
 
+    /// The colour of which this is the `sRGBHex`.
+    init(sRGBHex hex: Int64) {
+        red = Self.linear(hex >> 16 & 0xFF)
+        green = Self.linear(hex >> 8 & 0xFF)
+        blue = Self.linear(hex & 0xFF)
+    }
+
+    private static func linear(_ byte: Int64) -> Double {
+        let encoded = Double(byte) / 255
+        return encoded < 0.040_449 ? encoded / 12.92 : pow((encoded + 0.055) / 1.055, 1 / 0.41666)
+    }
+
     /// 0x000000 to 0xFFFFFF.
     var sRGBHex: Int64 { Self.byte(red) << 16 | Self.byte(green) << 8 | Self.byte(blue) }
 

@@ -29,13 +29,36 @@ extension SceneDocument {
     /// What is known of the side that edits come from.
     package struct OtherSide: Sendable {
         let base: Version
+        /// Objects of whose removal here it did not know, whatever version that has.
+        var unseenRemovals: Set<String> = []
         /// Objects that it has removed.
         var dead: Set<String> = []
         /// Objects that it has added, whether they won here or not.
         var alive: Set<String> = []
 
         /// - Parameter base: The version up to which both sides have the same log.
-        package init(base: Version) { self.base = base }
+        /// - Parameter scene: This side's before any edit was put where it was made: a removal that
+        ///   came over from a third side after the base may have been made before it.
+        package init(base: Version, before scene: SceneDocument? = nil) {
+            self.base = base
+            for grave in scene?.tombstones.all ?? [] where grave.version > base {
+                if grave.key.script == nil { unseenRemovals.insert(grave.key.object) }
+            }
+        }
+
+        func knew(_ object: String, removedAt version: Version) -> Bool {
+            version <= base && !unseenRemovals.contains(object)
+        }
+
+        mutating func add(_ objects: [String]) {
+            dead.subtract(objects)
+            alive.formUnion(objects)
+        }
+
+        mutating func replace(with objects: Set<String>) {
+            dead = []
+            alive = objects
+        }
     }
 
     /// As `merge(local:since:)`, for one edit after the other, in their order.
@@ -49,10 +72,24 @@ extension SceneDocument {
             noteRemoval(of: uuid, &otherSide)
             return mergeRemoval(of: uuid, at: version)
         case .replace(let editorData):
-            otherSide.dead = []
-            otherSide.alive = Self.objects(of: editorData)
+            otherSide.replace(with: Self.objects(of: editorData))
             return mergeUpload(editorData, at: version)
         default: return mergeMember(edit, at: version)
+        }
+    }
+
+    /// An edit of the other side that this side has already: only what it says of which objects
+    /// there are on the other side counts, for the edits that follow it there.
+    package func note(_ edit: SceneEdit, of otherSide: inout OtherSide) {
+        switch edit {
+        case .objectUpdate(let uuid, let data, let changeType):
+            guard ChangeType.adds(changeType), let update = try? ObjectUpdate.parse(data) else {
+                return
+            }
+            otherSide.add([uuid] + update.objects.compactMap(\.uuid))
+        case .objectRemoval(let uuid): noteRemoval(of: uuid, &otherSide)
+        case .replace(let editorData): otherSide.replace(with: Self.objects(of: editorData))
+        default: break
         }
     }
 
@@ -87,9 +124,7 @@ extension SceneDocument {
         var changeType = changeType
         var isRoot = false
         if ChangeType.adds(changeType) {
-            let added = [uuid] + update.objects.compactMap(\.uuid)
-            otherSide.dead.subtract(added)
-            otherSide.alive.formUnion(added)
+            otherSide.add([uuid] + update.objects.compactMap(\.uuid))
         } else if otherSide.dead.contains(uuid) {
             return []
         }
@@ -105,7 +140,9 @@ extension SceneDocument {
             // A full upload without the object was a removal of it too.
             guard version > max(removed, replacedAt) else { return [] }
             if !ChangeType.adds(changeType) {
-                guard removed > otherSide.base || otherSide.alive.contains(uuid) else { return [] }
+                guard
+                    !otherSide.knew(uuid, removedAt: removed) || otherSide.alive.contains(uuid)
+                else { return [] }
                 changeType = ChangeType.forceSync
             }
         case .unknown: guard version > replacedAt else { return [] }
@@ -122,7 +159,7 @@ extension SceneDocument {
     }
 
     /// The root's properties with background and fog.
-    private var rootProperties: [UInt8] {
+    var rootProperties: [UInt8] {
         let own = tree[tree.root].properties.dropLast()
         let members = own.count > 1 ? rootMembers[...] : rootMembers.dropFirst()
         return own + members + [UInt8(ascii: "}")]

@@ -44,4 +44,5 @@ enum ChangeType {
     }
 
     static let forceSync = "force-sync"
+    static let general = "general"
 }

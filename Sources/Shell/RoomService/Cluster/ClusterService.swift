@@ -160,12 +160,17 @@ package final class ClusterService: ClusterView, Sendable {
         case .success(.renewed(let leases)):
             for lease in leases { clock.observe(lease.clock) }
             settleID(leases, now: now)
+            let present = Dictionary(leases.map { ($0.incarnation, $0) }) { $1 }
+            let vanished = state.withLockedValue { state in
+                state.leases.keys.filter { present[$0] == nil && $0 != own.incarnation }
+            }
             perform { state in
                 state.isRenewing = false
-                state.leases = Dictionary(leases.map { ($0.incarnation, $0) }) { $1 }
+                state.leases = present
                 return state.membership.leasesRead(
                     leases.compactMap(\.peerLease), sentAt: sentAt, now: now)
             }
+            for incarnation in vanished { _ = learnWhetherFenced(incarnation) }
         case .success(.fenced):
             state.withLockedValue { $0.isRenewing = false }
             fenced(own.incarnation)
@@ -261,6 +266,18 @@ package final class ClusterService: ClusterView, Sendable {
             .flatMapErrorThrowing { _ in false }
     }
 
+    /// Whether another instance has declared an incarnation dead. Its lease is gone by that: nobody
+    /// can judge it by its beat any more, and a frozen process refuses no connection either.
+    private func learnWhetherFenced(_ incarnation: String) -> EventLoopFuture<Bool> {
+        guard let leaseStore else { return eventLoop.makeSucceededFuture(false) }
+        return leaseStore.isFenced(incarnation).hop(to: eventLoop)
+            .map { isFenced in
+                if isFenced { self.noteGone(incarnation) }
+                return isFenced
+            }
+            .flatMapErrorThrowing { _ in false }
+    }
+
     private func noteGone(_ incarnation: String) {
         let handler: (@Sendable (String) -> Void)? = state.withLockedValue { state in
             guard state.gone.insert(incarnation).inserted else { return nil }
@@ -317,7 +334,8 @@ package final class ClusterService: ClusterView, Sendable {
             case .refused: self.fence(incarnation, beat: nil)
             case .alive(let other?, _, _, _) where other != parsed:
                 self.fence(incarnation, beat: nil)
-            case .alive, .silent: self.eventLoop.makeSucceededFuture(false)
+            case .alive: self.eventLoop.makeSucceededFuture(false)
+            case .silent: self.learnWhetherFenced(incarnation)
             }
         }
     }

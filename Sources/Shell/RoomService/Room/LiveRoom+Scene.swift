@@ -79,14 +79,23 @@ extension LiveRoom {
             ], at: state.version, followsScene: true)
     }
 
-    /// 300 ms for each started megabyte: what the client may need to apply the scene (R17).
+    /// From now until the client has received the scene, and 300 ms for each started megabyte: what
+    /// it may need to apply it (R17). An edit of his own that comes before was made on what he saw
+    /// before the scene.
     private func hold(_ link: MemberLink) {
         let megabytes = 1 + (editorData?.bytes.count ?? 0) / 1_000_000
-        link.sceneWasSent(
-            state.version, needing: .milliseconds(300 * Int64(megabytes)), on: eventLoop,
-            release: release(link))
+        let number = link.sceneWasSent(
+            state.version, needing: .milliseconds(300 * Int64(megabytes)))
+        link.socket.afterRoundTrip { [weak self, eventLoop, id = link.socket.id] in
+            eventLoop.execute { [weak self] in self?.sceneArrived(number, at: id) }
+        }
         link.socket.holdOffsets(socketRoom)
         setApart(link)
+    }
+
+    private func sceneArrived(_ number: Int, at memberID: String) {
+        guard let link = links[memberID] else { return }
+        link.sceneArrived(number, on: eventLoop, release: release(link))
     }
 
     private func release(_ link: MemberLink) -> @Sendable () -> Void {
@@ -94,7 +103,10 @@ extension LiveRoom {
     }
 
     private func releaseHold(_ memberID: String) {
-        guard let link = links[memberID], let (events, needsScene) = link.endHold() else { return }
+        let now = environment.clock.elapsedMilliseconds
+        guard let link = links[memberID], let (events, needsScene) = link.endHold(at: now) else {
+            return
+        }
         setApart(link)
         guard !needsScene else {
             link.socket.releaseOffsets(socketRoom)
@@ -142,10 +154,18 @@ extension LiveRoom {
         if link.isLagging || sinceLag < Self.crossingMilliseconds {
             return min(state.version, max(others, 1) - 1)
         }
-        // Not by when it was made: it may have come here much later.
-        let age = now - arrivals.last(apartFrom: memberID)
+        // Not by when it was made: it may have come here much later, and been held for him.
+        let sentAt = max(arrivals.last(apartFrom: memberID), link.heldSentAt ?? .min)
+        let age = now - sentAt
         let isKnown = others <= link.sceneSent || age >= Self.crossingMilliseconds
         return isKnown ? state.version : others - 1
+    }
+
+    /// Whether an upload of the member that came in then may have crossed edits, his own perhaps,
+    /// that were sent to him late: he applies them to a scene which does not have them.
+    func crossesHeldEdits(of memberID: String, _ arrivedAt: Int64) -> Bool {
+        guard let sentAt = links[memberID]?.heldSentAt else { return false }
+        return sentAt >= arrivedAt - Self.crossingMilliseconds
     }
 
     /// Longer than an edit takes to a client and the client's upload takes back.

@@ -28,10 +28,20 @@ final class MemberLink {
     private(set) var needsScene = false
     /// When the last lag ended, by the clock's `elapsedMilliseconds`; nil if there was none.
     private(set) var lagEndedAt: Int64?
+    /// When edits that were held were last sent, by the same clock; nil if none were.
+    private(set) var heldSentAt: Int64?
     private let metrics: RoomMetrics
     private var held = HeldEvents()
-    /// What the client needs for the scene sent last; nil once it has surely applied it.
-    private var applyTime: TimeAmount?
+
+    private struct SceneUnderWay {
+        /// What the client needs for it once it has it.
+        let applyTime: TimeAmount
+        var hasArrived = false
+    }
+
+    /// The scene sent last that the client may not have applied yet.
+    private var scene: SceneUnderWay?
+    private var scenesSent = 0
     private var timer: Scheduled<Void>?
 
     init(socket: Socket, metrics: RoomMetrics) {
@@ -40,31 +50,35 @@ final class MemberLink {
     }
 
     /// Whether edits are held.
-    var isHolding: Bool { isLagging || applyTime != nil }
+    var isHolding: Bool { isLagging || scene != nil }
     var hasHeldEdits: Bool { held.edits > 0 || needsScene }
     var heldBytes: Int { held.bytes }
     var heldEdits: Int { held.edits }
 
     // MARK: Holds
 
-    /// A full scene of the room's `version` was sent, for which the client needs `time`; `release`
-    /// is called when that is over.
-    func sceneWasSent(
-        _ version: Version, needing time: TimeAmount, on eventLoop: any EventLoop,
-        release: @escaping @Sendable () -> Void
-    ) {
+    /// A full scene of the room's `version` was sent, for which the client needs `time` once it has
+    /// it. Gives what `sceneArrived` is told then.
+    func sceneWasSent(_ version: Version, needing time: TimeAmount) -> Int {
         heldSince = version
         sceneSent = version
         needsScene = false
         changeHeld { $0.dropEdits() }
-        applyTime = time
-        startTimer(on: eventLoop, release)
+        timer?.cancel()
+        scene = SceneUnderWay(applyTime: time)
+        scenesSent += 1
+        return scenesSent
     }
 
-    private func startTimer(on eventLoop: any EventLoop, _ release: @escaping @Sendable () -> Void)
-    {
+    /// The client has that scene; `release` is called when it must have applied it. Without effect
+    /// if another was sent meanwhile.
+    func sceneArrived(
+        _ number: Int, on eventLoop: any EventLoop, release: @escaping @Sendable () -> Void
+    ) {
+        guard number == scenesSent, let time = scene?.applyTime else { return }
+        scene?.hasArrived = true
         timer?.cancel()
-        timer = applyTime.map { eventLoop.scheduleTask(in: $0, release) }
+        timer = eventLoop.scheduleTask(in: time, release)
     }
 
     /// The client's connection is backed up.
@@ -72,10 +86,10 @@ final class MemberLink {
         guard !isLagging else { return }
         isLagging = true
         metrics.laggingChanged(by: 1)
-        if applyTime == nil { heldSince = version }
+        if scene == nil { heldSince = version }
     }
 
-    /// The connection has drained: a scene that was in it has arrived only now.
+    /// The connection has drained.
     func endLag(
         at now: Int64, on eventLoop: any EventLoop, release: @escaping @Sendable () -> Void
     ) {
@@ -83,12 +97,14 @@ final class MemberLink {
         isLagging = false
         lagEndedAt = now
         metrics.laggingChanged(by: -1)
-        if applyTime == nil { release() } else { startTimer(on: eventLoop, release) }
+        guard let scene else { return release() }
+        if scene.hasArrived { sceneArrived(scenesSent, on: eventLoop, release: release) }
     }
 
     /// The time for the scene is over. Gives what is to be sent now; nil while the client lags.
-    func endHold() -> (events: [PreparedEvent], needsScene: Bool)? {
+    func endHold(at now: Int64) -> (events: [PreparedEvent], needsScene: Bool)? {
         guard !isLagging else { return nil }
+        if held.edits > 0 { heldSentAt = now }
         let result = (changeHeld { $0.takeAll() }, needsScene)
         cancel()
         return result
@@ -98,7 +114,7 @@ final class MemberLink {
     func cancel() {
         timer?.cancel()
         timer = nil
-        applyTime = nil
+        scene = nil
         if isLagging { metrics.laggingChanged(by: -1) }
         isLagging = false
         needsScene = false

@@ -41,8 +41,10 @@ extension MemberSession {
         let socketLoop = socket.eventLoop
         room.eventLoop.execute {
             let base = room.sceneBase(of: memberID)
+            let arrivedAt = self.environment.clock.elapsedMilliseconds
             room.submit(.upload(upload, by: memberID, basedOn: base)) { result in
-                if result == .stale, let link = room.links[memberID] {
+                let isOld = result == .stale || room.crossesHeldEdits(of: memberID, arrivedAt)
+                if isOld, let link = room.links[memberID] {
                     room.sendScene(to: link, isInitial: false)
                 }
                 let version = room.state.version

@@ -129,6 +129,10 @@ extension FallbackRoomStore {
             }
         case .merge(let missing, let since, let head):
             merge(missing, since: since, into: room, at: head, ours, task)
+        case .mergeWhole(let missing, let since, let head):
+            copy(of: room, task).flatMap {
+                self.merge(missing, $0, since: since, into: room, at: head, ours, task)
+            }
         }
     }
 }

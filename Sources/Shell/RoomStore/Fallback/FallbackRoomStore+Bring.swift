@@ -73,8 +73,27 @@ extension FallbackRoomStore {
         }
     }
 
+    /// The room as this instance has it.
+    func copy(
+        of room: String, _ task: FallbackRooms.Task
+    ) -> EventLoopFuture<RoomState?> {
+        let limits = roomLimits
+        if let copy = task.room {
+            return heavyWork(for: task.tap) {
+                try RoomState(stored: copy.stored, id: room, limits: limits)
+            }
+        }
+        guard let tap = rooms.withLockedValue({ $0.tap(of: room) }) else {
+            return eventLoop.makeSucceededFuture(nil)
+        }
+        return tap.onLoop {
+            try tap.currentCheckpoint().map { try RoomState(checkpoint: $0.bytes[...]) }
+        }
+    }
+
     func merge(
-        _ missing: [VersionedEntry], since base: Version, into room: String, at head: Version,
+        _ missing: [VersionedEntry], _ copy: RoomState? = nil, since base: Version,
+        into room: String, at head: Version,
         _ ours: Ours, _ task: FallbackRooms.Task
     ) -> EventLoopFuture<Agreement> {
         let limits = roomLimits
@@ -88,8 +107,9 @@ extension FallbackRoomStore {
             let merged = self.heavyWork(for: task.tap) {
                 let state = try RoomState(stored: stored, id: room, limits: limits)
                 return RoomMerge(
-                    state, log: stored.entries, missing: missing, since: base, above: seen,
-                    isFenced: ours.isFenced, limits: limits)
+                    state, log: stored.entries, missing: missing,
+                    of: ours.chain.filter { $0.version > base }, since: base, above: seen,
+                    isFenced: ours.isFenced, copy: copy?.scene, limits: limits)
             }
             return merged.flatMap { merged in
                 self.commit(

@@ -38,10 +38,12 @@ extension FallbackRoomStore {
     }
 
     func reconcile(_ room: String) -> EventLoopFuture<Void> {
-        reconciler.reconcile(room, perform) { [weak self] in
-            guard let self, self.rooms.withLockedValue({ $0.isDueAgain(room) }) else { return }
-            self.startReconciling(room)
-        }
+        reconciler.reconcile(room, perform) { [weak self] in self?.reconciliationEnded(room) }
+    }
+
+    func reconciliationEnded(_ room: String) {
+        let isDue = rooms.withLockedValue { $0.isDueAgain(room) || $0.isAskedForAgain(room) }
+        if isDue { startReconciling(room) }
     }
 
     private func perform(_ room: String) -> EventLoopFuture<Void> {

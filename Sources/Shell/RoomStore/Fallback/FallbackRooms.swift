@@ -168,6 +168,12 @@ struct FallbackRooms: Sendable {
         return record.failures == 0 && (record.mode == .unverified || record.mode == .local)
     }
 
+    /// Whether somebody asked for the room to be reconciled when that was all but over.
+    func isAskedForAgain(_ room: String) -> Bool {
+        availability == .full && pending.contains(room)
+            && (records[room]?.mode ?? .shared) == .shared
+    }
+
     // MARK: Where to
 
     mutating func route(

@@ -58,6 +58,9 @@ enum Reconciliation {
         /// `missing`: what the shared store, which stands at `head`, does not have. `since`: up to
         /// there both have the same, as far as is known.
         case merge(missing: [VersionedEntry], since: Version, head: Version)
+        /// As `merge`, and then our scene as a whole: it may have more that the shared store has
+        /// not, from before what we remember of the log.
+        case mergeWhole(missing: [VersionedEntry], since: Version, head: Version)
     }
 
     static func compare(_ ours: Ours, with stored: StoredHead) -> FirstStep {
@@ -98,9 +101,14 @@ enum Reconciliation {
                 $0.version > log.start || $0.version > ours.base || !$0.entry.change.isMembership
             }
             let missing = withoutDeparted(lacking(uncertain, theirVersions), ours) + loose
-            return missing.isEmpty && log.head > ours.position.version
-                ? .follow(head: log.head)
-                : .merge(missing: missing, since: ours.start, head: log.head)
+            // A log that reaches back beyond ours and does not have our beginning has parted from
+            // us before it. One that begins later may have.
+            let hasParted = log.start < ours.start
+            if missing.isEmpty, !hasParted, log.head > ours.position.version {
+                return .follow(head: log.head)
+            }
+            return .mergeWhole(
+                missing: missing, since: min(log.start, ours.start), head: log.head)
         }
         let mine = ours.chain.filter { $0.version > parting }
         let theirs = log.entries.filter { $0.version > parting }
@@ -233,6 +241,8 @@ extension Reconciliation.Plan: CustomStringConvertible {
         case .restore(let replaced): "restore over \(replaced.version)"
         case .merge(let missing, let since, let head):
             "merge \(missing.ids) since \(since) into \(head)"
+        case .mergeWhole(let missing, let since, let head):
+            "merge \(missing.ids) and the scene since \(since) into \(head)"
         }
     }
 }

@@ -16,19 +16,24 @@ struct RoomMerge: Sendable {
     private var otherSide: SceneDocument.OtherSide
     private let isFenced: Bool
     private let limits: RoomLimits
+    /// Of each member the id of the entry that named it last: names have no versions, so one that
+    /// came over before is not told from one that is missing.
+    private let lastNames: [String: String]
 
     /// - Parameters:
     ///   - state: The room as stored.
     ///   - missing: Our entries that it does not have, in order.
+    ///   - ours: The entries of our line since it parted: those among them that are not missing
+    ///     tell what was there as the others were made.
     ///   - log: The last of the entries that the stored room was folded from, as far as at hand.
     ///   - base: The version up to which both have the same log.
     ///   - version: What our members have seen: the result lies above it.
+    ///   - copy: Our scene, where it may have what neither `missing` nor the stored room has.
     ///   - isFenced: Our members are not ours any more, so nothing is said about them.
     init(
         _ state: RoomState, log: [VersionedEntry] = [], missing: [VersionedEntry],
-        since base: Version,
-        above version: Version, isFenced: Bool,
-        limits: RoomLimits = RoomLimits()
+        of ours: [VersionedEntry] = [], since base: Version, above version: Version, isFenced: Bool,
+        copy: SceneDocument? = nil, limits: RoomLimits = RoomLimits()
     ) {
         control = state.control
         scene = state.scene
@@ -42,15 +47,46 @@ struct RoomMerge: Sendable {
             default: break
             }
         }
-        otherSide = SceneDocument.OtherSide(base: base)
+        otherSide = SceneDocument.OtherSide(base: base, before: state.scene)
         self.isFenced = isFenced
         self.limits = limits
         let gone = Self.gone(missing)
-        for entry in missing { merge(entry, gone: gone) }
+        lastNames = Self.lastNames(missing)
+        let known = Self.known(ours, missing)
+        var next = known.startIndex
+        for entry in missing {
+            while next < known.endIndex, known[next].version < entry.version {
+                note(known[next])
+                next += 1
+            }
+            merge(entry, gone: gone)
+        }
+        if let copy {
+            for part in scene.merge(whole: copy, from: &otherSide) {
+                emit(part.winners, by: "", "\(part.name)@\(part.version)", at: part.version)
+            }
+        }
         if entries.isEmpty, state.version <= version, let id = missing.last?.entry.id {
             emit(id, .renamed(memberID: "", name: ""))
         } else if entries.isEmpty, state.version <= version {
             emit("rise-\(version)", .renamed(memberID: "", name: ""))
+        }
+    }
+
+    private static func known(
+        _ ours: [VersionedEntry], _ missing: [VersionedEntry]
+    ) -> [VersionedEntry] {
+        guard !ours.isEmpty, !missing.isEmpty else { return [] }
+        let ids = Set(missing.map(\.entry.id))
+        return ours.filter { !ids.contains($0.entry.id) }
+    }
+
+    private mutating func note(_ known: VersionedEntry) {
+        switch known.entry.change {
+        case .edited(let edit, _): scene.note(edit, of: &otherSide)
+        case .uploaded(let upload, _):
+            scene.note(.replace(editorData: upload.editorData), of: &otherSide)
+        default: break
         }
     }
 
@@ -67,6 +103,16 @@ struct RoomMerge: Sendable {
             }
         }
         return gone
+    }
+
+    private static func lastNames(_ missing: [VersionedEntry]) -> [String: String] {
+        var names: [String: String] = [:]
+        for entry in missing {
+            if case .renamed(let memberID, _, _) = entry.entry.change {
+                names[memberID] = entry.entry.id
+            }
+        }
+        return names
     }
 
     private mutating func merge(_ entry: VersionedEntry, gone: Set<String>) {
@@ -88,7 +134,13 @@ struct RoomMerge: Sendable {
         _ edit: SceneEdit, by author: String, _ id: String, at version: Version,
         _ upload: SceneUpload? = nil
     ) {
-        let winners = scene.merge(edit, at: version, from: &otherSide)
+        emit(scene.merge(edit, at: version, from: &otherSide), by: author, id, at: version, upload)
+    }
+
+    private mutating func emit(
+        _ winners: [SceneEdit], by author: String, _ id: String, at version: Version,
+        _ upload: SceneUpload? = nil
+    ) {
         for (index, winner) in winners.enumerated() {
             let id = index == 0 ? id : "\(id)~\(index)"
             guard case .replace(let editorData) = winner else {
@@ -126,7 +178,9 @@ struct RoomMerge: Sendable {
                 emit(entry.id, entry.change)
             }
         case .renamed(let memberID, let name, _):
-            if let member = control.members[memberID], member.name != name {
+            if lastNames[memberID] == entry.id, let member = control.members[memberID],
+                member.name != name
+            {
                 emit(entry.id, entry.change)
             }
         case .hostHandedOver(let memberID):

@@ -33,6 +33,10 @@ package final class MemoryLeaseStore: LeaseStore {
         return eventLoop.makeSucceededFuture(isFenced)
     }
 
+    package func isFenced(_ incarnation: String) -> EventLoopFuture<Bool> {
+        eventLoop.makeSucceededFuture(rooms.contents.isFenced(incarnation))
+    }
+
     package func release(_ incarnation: String) -> EventLoopFuture<Void> {
         leases.withLockedValue { $0[incarnation] = nil }
         return eventLoop.makeSucceededVoidFuture()

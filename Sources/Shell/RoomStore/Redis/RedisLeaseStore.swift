@@ -31,6 +31,12 @@ package final class RedisLeaseStore: LeaseStore {
         ) { $0.int == 1 }
     }
 
+    package func isFenced(_ incarnation: String) -> EventLoopFuture<Bool> {
+        client.send(["EXISTS", RedisKeys.fence(incarnation)])
+            .map { $0.int == 1 }
+            .flatMapErrorThrowing { throw RoomStoreError($0) }
+    }
+
     package func release(_ incarnation: String) -> EventLoopFuture<Void> {
         client.send(["HDEL", RedisKeys.leases, .text(incarnation)])
             .map { _ in }
