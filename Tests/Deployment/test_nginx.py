@@ -257,6 +257,9 @@ def test_an_office_of_200_behind_one_address_is_back_within_ten_seconds(running)
 
 
 def test_more_than_an_office_is_told_to_wait(running):
+    # The instances still close the 600 sockets of a storm: nginx may have taken them for failed.
+    running.settle()
+
     async def flood():
         # Not so many at once that the instances, which are not under test here, are too slow.
         connector = aiohttp.TCPConnector(limit=20)
@@ -274,7 +277,10 @@ def test_more_than_an_office_is_told_to_wait(running):
 
     answers, seconds = asyncio.run(flood())
     refused = [answer for answer in answers if answer[0] == 429]
-    assert {answer[0] for answer in answers} == {200, 429}
+    # Whom the limit lets pass it lets pass, whatever a busy stand-in then does: a few may get 503.
+    unserved = [answer for answer in answers if answer[0] == 503]
+    assert {answer[0] for answer in answers} - {503} == {200, 429}
+    assert len(unserved) <= 10
     # 600 at once and 100 a second, over however long the flood took.
     assert 600 <= len(answers) - len(refused) <= 601 + 100 * seconds
     assert all(answer[1] == "2" for answer in refused)

@@ -15,6 +15,7 @@ from harness.result import Result  # noqa: E402
 from harness.size import FULL, SMALL, Size  # noqa: E402
 
 SMALL_JOBS = 2
+LIMIT = 3_600  # seconds for one promise: several times what the longest takes, so that all end
 
 
 def options(arguments: list[str]) -> tuple[argparse.Namespace, list[str], Size]:
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> int:
     jobs = chosen.jobs or (SMALL_JOBS if chosen.small else 1)
     passed = [f"--{name}={getattr(chosen, name)}" for name in ("repeat", "users", "rooms")
               if getattr(chosen, name)] + ["--small"] * chosen.small  # fmt: skip
-    running = lanes.Lanes(wanted, passed, jobs, None)
+    running = lanes.Lanes(wanted, passed, jobs, LIMIT, progress=True)
     results = []
     try:
         for promise in wanted:

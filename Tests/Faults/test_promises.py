@@ -69,6 +69,14 @@ def test_P11_a_client_that_resumes_missed_nothing(kept):
     kept()
 
 
+def test_P11_many_who_resume_at_once_are_served_at_once(kept):
+    kept()
+
+
+def test_P11_a_return_costs_redis_little(kept):
+    kept()
+
+
 def test_P12_one_ring(kept):
     kept()
 

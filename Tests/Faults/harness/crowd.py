@@ -5,6 +5,7 @@ late would be dropped by an editor that is busy, as it is not in a browser of it
 """
 
 import asyncio
+import gc
 import time
 
 from support.acknowledged import Acknowledged
@@ -199,6 +200,7 @@ class Crowd:
             if editor.socket:
                 kept = [one for one in editor.socket.events if one.name in WORTH_KEEPING]
                 editor.socket.events[:] = kept
+        gc.collect()  # now, and not while times are taken
 
 
 async def all_back(editors: list[EditorClient], since: float, timeout: float) -> list[float]:

@@ -28,10 +28,14 @@ def load(file: Path) -> list[Result]:
 
 
 class Lanes:
-    """`results(promise)` waits for that promise's rows."""
+    """`results(promise)` waits for that promise's rows. An experiment that takes longer than
+    `limit` seconds is ended, and broken. Progress is shown to a terminal, or where asked for."""
 
-    def __init__(self, wanted: list[str], arguments: list[str], jobs: int, limit: float | None):
+    def __init__(
+        self, wanted: list[str], arguments: list[str], jobs: int, limit: float, progress=False
+    ):
         self._arguments, self._limit = arguments, limit
+        self._shows_progress = progress or sys.stderr.isatty()
         self._pool = ThreadPoolExecutor(max_workers=jobs)
         order = sorted(wanted, key=lambda name: -LONG.get(name, 0)) if jobs > 1 else wanted
         self._rows: dict[str, Future] = {
@@ -58,7 +62,7 @@ class Lanes:
                     [*command, "--save", file],
                     env=env,
                     stdout=subprocess.PIPE,
-                    stderr=None if sys.stderr.isatty() or self._limit is None else subprocess.PIPE,
+                    stderr=None if self._shows_progress else subprocess.PIPE,
                     text=True,
                     timeout=self._limit,
                 )

@@ -88,6 +88,12 @@ class Stage:
                 return False
         return await self.is_degraded(False)
 
+    async def bring_all_back(self):
+        """Those that were killed; none if the attempt failed before."""
+        for instance in self.instances:
+            if not instance.running:
+                await self.bring_back(instance)
+
     async def bring_back(self, instance: Instance):
         """Starts a killed instance, and waits until all know it."""
         await instance.start()

@@ -16,7 +16,9 @@ from harness.stage import Stage, new_room, say
 REPEATS = 5
 BOUND = 0.0
 UNDER_WAY = 4  # edits of one author that wait for their answer
-SECONDS = 2.0  # before and after the kill
+SECONDS = 2.0  # before and after the kill, at least
+EACH = 15  # edits of each author that are answered before it and after it, at least
+PATIENCE = 60  # seconds until they are
 
 
 class Author:
@@ -27,7 +29,15 @@ class Author:
         self.acknowledged: dict[int, int] = {}  # step → version
         self.steps = 0
         self.is_done = False
+        self._mark = 0
         self._node = box(f"of {name}")
+
+    def begin(self):
+        self._mark = len(self.acknowledged)
+
+    @property
+    def has_enough(self) -> bool:
+        return len(self.acknowledged) - self._mark >= EACH
 
     async def work(self):
         await asyncio.gather(*(self._work() for _ in range(UNDER_WAY)))
@@ -70,7 +80,7 @@ async def run(size: Size, repeat: int) -> list[Result]:
                 edits += await write_once(stage, authors, watchers, result)
             say(f"P9 {number + 1}/{repeat}: {edits} edits")
             if number + 1 < repeat:
-                await stage.bring_back(next(one for one in stage.instances if not one.running))
+                await stage.bring_all_back()
     result.means = f"{edits} edits compared"
     return [result]
 
@@ -93,10 +103,10 @@ async def write_once(stage: Stage, authors: int, watchers: int, result: Result) 
         Author(client, room, f"a{number}") for number, client in enumerate(members[:authors])
     ]
     tasks = [asyncio.create_task(writer.work()) for writer in writers]
-    await asyncio.sleep(SECONDS)
+    await wrote_enough(writers)
     victim = places[1]
     victim.kill()
-    await asyncio.sleep(SECONDS)
+    await wrote_enough([writer for writer in writers if clients[writer.client] is not victim])
     # What is under way is answered first: nothing may follow the last edit.
     for writer in writers:
         writer.is_done = True
@@ -118,6 +128,16 @@ async def write_once(stage: Stage, authors: int, watchers: int, result: Result) 
         what="the last edit is everywhere",
     )
     return compare(writers, members, alive, host, result)
+
+
+async def wrote_enough(writers: list[Author]):
+    """Waits for a time, and until there is something to compare however slow the machine is."""
+    for writer in writers:
+        writer.begin()
+    await asyncio.sleep(SECONDS)
+    await eventually(
+        lambda: all(writer.has_enough for writer in writers), PATIENCE, what="edits of each author"
+    )
 
 
 def compare(writers, members, alive, host, result) -> int:

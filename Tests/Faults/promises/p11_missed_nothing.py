@@ -12,10 +12,14 @@ from harness import chain
 from harness.result import Result
 from harness.size import Size
 from harness.stage import Stage, instance_of, new_room, say
+from harness.storm import WITHIN, storm_once
 
 REPEATS = 20
+STORMS = 3
 BOUND = 3.0
+COMMANDS = 5.0  # of Redis, for each who returns
 RETRY = 0.1
+NGINX_FORGETS = 3.2  # seconds; until then it leads nobody to an instance that was dead
 SETTLING = 1.0  # what is edited while a scene is on its way to a newcomer reaches him merged
 
 
@@ -42,10 +46,42 @@ async def run(size: Size, repeat: int) -> list[Result]:
             say(f"P11 {number + 1}/{repeat}: {time_row.text(time_row.worst)}, "
                 f"{missed.text(missed.worst)}")  # fmt: skip
             if number + 1 < repeat:
-                await stage.bring_back(next(one for one in stage.instances if not one.running))
+                await stage.bring_all_back()
+                await asyncio.sleep(NGINX_FORGETS)
             if len(missed.problems) >= 3:
                 break
-    return [time_row, missed]
+    return [time_row, missed, *await storms(size, min(repeat, STORMS))]
+
+
+async def storms(size: Size, repeat: int) -> list[Result]:
+    clients, rooms = (2_000, 50) if size.is_full else (60, 3)
+    done = f"kill -9 of the instance of {clients} members in {rooms} rooms, who resume on another"
+    waited = Result(
+        "P11",
+        f"{done} within {WITHIN:.0f} s: what each waits from its return until it has the list",
+        "test_P11_many_who_resume_at_once_are_served_at_once",
+        BOUND,
+    )
+    asked = Result(
+        "P11",
+        "the same: what Redis is asked for each who returns",
+        "test_P11_a_return_costs_redis_little",
+        COMMANDS,
+        unit="commands",
+    )
+    wrong = Result(
+        "P11",
+        "the same: members that came back as new, or without exactly what they missed",
+        "test_P11_a_client_that_resumes_missed_nothing",
+        0,
+        unit="members",
+    )
+    for number in range(repeat):
+        with waited.attempt(), asked.attempt(), wrong.attempt():
+            await storm_once(clients, rooms, waited, asked, wrong)
+        say(f"P11 {clients} at once {number + 1}/{repeat}: {waited.text(waited.worst)}, "
+            f"{asked.text(asked.worst)}")  # fmt: skip
+    return [waited, asked, wrong]
 
 
 async def resume_once(stage: Stage, count: int, time_row: Result, missed: Result):

@@ -50,11 +50,13 @@ class Waiter:
     )
 
 
-def new_browser() -> aiohttp.ClientSession:
+def new_browser(**connecting) -> aiohttp.ClientSession:
     """The network side of one browser profile: its cookies, kept over connections, also those set
-    by a WebSocket handshake and marked HttpOnly. Cookies know no ports, as in browsers."""
+    by a WebSocket handshake and marked HttpOnly. Cookies know no ports, as in browsers.
+    `connecting`: options of aiohttp's TCPConnector."""
     return aiohttp.ClientSession(
-        cookie_jar=aiohttp.CookieJar(unsafe=True), connector=aiohttp.TCPConnector(limit=0)
+        cookie_jar=aiohttp.CookieJar(unsafe=True),
+        connector=aiohttp.TCPConnector(limit=0, **connecting),
     )
 
 
@@ -169,8 +171,8 @@ class WireSocket:
         """Ends the connection as a closed tab does, and the browser if it was made for it."""
         if self._reader:
             self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._reader
+            # Not `await self._reader`: who is cancelled here himself must hear of it.
+            await asyncio.wait([self._reader])
         if self._socket is not None and not self._socket.closed:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._socket.close(), 1)
