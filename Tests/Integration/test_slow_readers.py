@@ -56,8 +56,9 @@ async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he
         assert await metric(server, "tandem_held_bytes") <= 2 * 5 * MEGABYTE
 
     async def is_stuck():
-        """Somebody is behind, and not for a moment."""
-        for _ in range(5):
+        """Somebody is behind, and not for a moment: a kernel whose reader is away packs what it
+        keeps for him closer and takes a little more, at ever longer intervals."""
+        for _ in range(20):
             if await metric(server, "tandem_members_lagging") == 0:
                 return False
             await asyncio.sleep(0.1)
@@ -68,7 +69,8 @@ async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he
         if await is_stuck():
             break
         await flood(host, room, nodes, 1, watch)
-    assert await is_stuck()
+    else:
+        pytest.fail("the kernel takes whatever comes")
     await flood(host, room, nodes, 40 // count + 1, watch)
     guest = await people.guest(server.url, room, "Late")
     await eventually(lambda: "Late" in host.user_names)

@@ -218,6 +218,45 @@ import Testing
         #expect(guest.next(updated)?["objectUuid"]?.string == "b")
     }
 
+    @Test func anUploadMadeBeforeTheSceneArrivedIsStaleHoweverLongItTook() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a"))
+        world.advance(.seconds(5))
+        let guest = world.connect()
+        guest.session.setAnswersPings(false)
+        guest.emit("join-room", #"{"roomId":"room","userName":"Gast"}"#)
+        world.advance(.seconds(5))
+        host.skip()
+        for _ in 0..<2 {
+            guest.emit("sync-full-editor", Scenes.upload(Scenes.editor("c")))
+            world.advance(.seconds(5))
+        }
+        #expect(host.take().isEmpty)
+        guest.session.setAnswersPings(true)
+        guest.skip()
+        world.advance(.seconds(1))
+        #expect(Scenes.objects(guest.next(full)) == ["a"])
+        world.advance(.seconds(1))
+        guest.emit("sync-full-editor", Scenes.upload(Scenes.editor("c")))
+        world.advance(.seconds(1))
+        #expect(Scenes.objects(host.next(full)) == ["c"])
+    }
+
+    @Test func anUploadMadeBeforeWhatARecoveredMemberMissedIsStale() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest(recovers: true)
+        world.advance(.seconds(1))
+        guest.vanish()
+        host.emit(update, Scenes.update("b"))
+        world.advance(.seconds(2))
+        let back = world.connect(after: guest)
+        #expect(back.isRecovered)
+        back.emit("sync-full-editor", Scenes.upload(Scenes.editor("a", "c")))
+        world.advance(.seconds(1))
+        #expect(Scenes.objects(back.next(full)) == ["a", "b"])
+    }
+
     @Test func anUploadThatCrossesAnEditWhichCameLateIsStale() throws {
         let world = try World()
         let host = try world.host(editor: Scenes.editor("a"))

@@ -61,7 +61,6 @@ private struct RoomModel {
                 member: Self.member(who, rest, at: at),
                 verifiedHash: rest.last == UInt8(ascii: "!") ? "hash" : nil)
             if rest.contains(UInt8(ascii: "g")) { joiner.goneHolders = ["h1"] }
-            if rest.contains(UInt8(ascii: "s")) { joiner.goneMembers = [Self.id(who &+ 1)] }
             return .join(joiner)
         case UInt8(ascii: "l"): return .leave(memberID: id, cause: .left)
         case UInt8(ascii: "d"): return .leave(memberID: id, cause: .disconnected)

@@ -28,8 +28,6 @@ package struct Joiner: Sendable, Hashable {
     package var verifiedHash: String?
     /// Incarnations known to be gone: a member of theirs with the same credential is replaced.
     package var goneHolders: Set<String>
-    /// Sockets of this instance known to be gone.
-    package var goneMembers: Set<String>
     /// The member that the joiner was before: he comes in its place, without a password, or not at
     /// all.
     package var returning: Proof?
@@ -47,12 +45,11 @@ package struct Joiner: Sendable, Hashable {
 
     package init(
         member: Member, verifiedHash: String?, goneHolders: Set<String> = [],
-        goneMembers: Set<String> = [], returning: Proof? = nil
+        returning: Proof? = nil
     ) {
         self.member = member
         self.verifiedHash = verifiedHash
         self.goneHolders = goneHolders
-        self.goneMembers = goneMembers
         self.returning = returning
     }
 }
@@ -148,8 +145,7 @@ extension RoomControl {
         guard !credential.isEmpty else { return nil }
         let gone = members.values.filter { member in
             member.credential == credential
-                && (member.isAway || joiner.goneHolders.contains(member.holder)
-                    || joiner.goneMembers.contains(member.id))
+                && (member.isAway || joiner.goneHolders.contains(member.holder))
         }
         if let hostID, gone.contains(where: { $0.id == hostID }) { return hostID }
         return gone.min { ($0.joinedAt, $0.id) < ($1.joinedAt, $1.id) }?.id

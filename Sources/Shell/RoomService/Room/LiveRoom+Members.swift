@@ -62,10 +62,16 @@ extension LiveRoom {
         }
     }
 
+    func makeLink(to socket: Socket) -> MemberLink {
+        MemberLink(
+            socket: socket, metrics: environment.metrics,
+            at: environment.clock.elapsedMilliseconds)
+    }
+
     /// Takes in the creator of a room that was just made.
     func admitCreator(_ socket: Socket) {
         eventLoop.assertInEventLoop()
-        let link = MemberLink(socket: socket, metrics: environment.metrics)
+        let link = makeLink(to: socket)
         add(link)
         let payload: JSONValue = [
             "roomId": .string(id), "isHost": true,
@@ -78,7 +84,7 @@ extension LiveRoom {
 
     /// The order of R15: `joined-room`, scene, lists; then the room's events.
     func welcome(_ memberID: String, _ socket: Socket) {
-        let link = MemberLink(socket: socket, metrics: environment.metrics)
+        let link = makeLink(to: socket)
         add(link)
         sendJoined(to: link)
         if hasScene { sendScene(to: link, isInitial: true) }

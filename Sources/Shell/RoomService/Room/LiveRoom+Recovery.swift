@@ -134,7 +134,7 @@ extension LiveRoom {
             }
             self.environment.metrics.count(\.recoveries)
             complete(true)
-            let link = MemberLink(socket: socket, metrics: self.environment.metrics)
+            let link = self.makeLink(to: socket)
             self.add(link)
             for event in missed {
                 socket.send(self.prepare(event.name, event.payload, at: event.version))

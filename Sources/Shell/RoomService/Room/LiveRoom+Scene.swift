@@ -85,7 +85,8 @@ extension LiveRoom {
     private func hold(_ link: MemberLink) {
         let megabytes = 1 + (editorData?.bytes.count ?? 0) / 1_000_000
         let number = link.sceneWasSent(
-            state.version, needing: .milliseconds(300 * Int64(megabytes)))
+            state.version, over: sceneBase(of: link),
+            needing: .milliseconds(300 * Int64(megabytes)))
         link.socket.afterRoundTrip { [weak self, eventLoop, id = link.socket.id] in
             eventLoop.execute { [weak self] in self?.sceneArrived(number, at: id) }
         }
@@ -142,12 +143,17 @@ extension LiveRoom {
         setApart(link)
     }
 
-    /// The newest scene version that the member knows for certain (R22): what a full scene brought
-    /// him, or what was sent so long ago that an upload of his cannot have crossed it on the way.
-    /// Of one who read too slowly until a moment ago nothing is certain.
+    /// The newest scene version that the member knows for certain (R22): that of a full scene which
+    /// has reached him, or what was sent so long ago that an upload of his cannot have crossed it
+    /// on the way. Of one who read too slowly until a moment ago nothing is certain.
     func sceneBase(of memberID: String) -> Version {
-        guard let link = links[memberID] else { return state.version }
+        links[memberID].map(sceneBase) ?? state.version
+    }
+
+    private func sceneBase(of link: MemberLink) -> Version {
+        if let base = link.baseBeforeScene { return base }
         if link.isHolding, link.hasHeldEdits { return link.heldSince }
+        let memberID = link.socket.id
         let others = control.sceneVersion(apartFrom: memberID)
         let now = environment.clock.elapsedMilliseconds
         let sinceLag = link.lagEndedAt.map { now - $0 } ?? .max
@@ -155,9 +161,10 @@ extension LiveRoom {
             return min(state.version, max(others, 1) - 1)
         }
         // Not by when it was made: it may have come here much later, and been held for him.
-        let sentAt = max(arrivals.last(apartFrom: memberID), link.heldSentAt ?? .min)
+        let sentAt = max(
+            arrivals.last(apartFrom: memberID), link.heldSentAt ?? .min, link.enteredAt)
         let age = now - sentAt
-        let isKnown = others <= link.sceneSent || age >= Self.crossingMilliseconds
+        let isKnown = others <= link.sceneReceived || age >= Self.crossingMilliseconds
         return isKnown ? state.version : others - 1
     }
 

@@ -22,8 +22,10 @@ final class MemberLink {
     private(set) var isLagging = false
     /// The scene version that the client has for certain while edits are held for it.
     private(set) var heldSince: Version = 0
-    /// The room's version that the last full scene sent to the client had.
-    private(set) var sceneSent: Version = 0
+    /// When the member came in here, by the clock's `elapsedMilliseconds`.
+    let enteredAt: Int64
+    /// The room's version that the last full scene which reached the client had.
+    private(set) var sceneReceived: Version = 0
     /// Send a fresh scene, rather than edits, when the hold ends.
     private(set) var needsScene = false
     /// When the last lag ended, by the clock's `elapsedMilliseconds`; nil if there was none.
@@ -34,6 +36,9 @@ final class MemberLink {
     private var held = HeldEvents()
 
     private struct SceneUnderWay {
+        let version: Version
+        /// What the client knew for certain before it.
+        let base: Version
         /// What the client needs for it once it has it.
         let applyTime: TimeAmount
         var hasArrived = false
@@ -44,8 +49,9 @@ final class MemberLink {
     private var scenesSent = 0
     private var timer: Scheduled<Void>?
 
-    init(socket: Socket, metrics: RoomMetrics) {
+    init(socket: Socket, metrics: RoomMetrics, at now: Int64) {
         self.socket = socket
+        enteredAt = now
         self.metrics = metrics
     }
 
@@ -57,15 +63,17 @@ final class MemberLink {
 
     // MARK: Holds
 
-    /// A full scene of the room's `version` was sent, for which the client needs `time` once it has
-    /// it. Gives what `sceneArrived` is told then.
-    func sceneWasSent(_ version: Version, needing time: TimeAmount) -> Int {
+    /// What the client knew for certain before a scene that is on its way to it.
+    var baseBeforeScene: Version? { scene.flatMap { $0.hasArrived ? nil : $0.base } }
+
+    /// A full scene of the room's `version` was sent to a client that knew `base` for certain and
+    /// needs `time` for the scene once it has it. Gives what `sceneArrived` is told then.
+    func sceneWasSent(_ version: Version, over base: Version, needing time: TimeAmount) -> Int {
         heldSince = version
-        sceneSent = version
         needsScene = false
         changeHeld { $0.dropEdits() }
         timer?.cancel()
-        scene = SceneUnderWay(applyTime: time)
+        scene = SceneUnderWay(version: version, base: base, applyTime: time)
         scenesSent += 1
         return scenesSent
     }
@@ -75,10 +83,11 @@ final class MemberLink {
     func sceneArrived(
         _ number: Int, on eventLoop: any EventLoop, release: @escaping @Sendable () -> Void
     ) {
-        guard number == scenesSent, let time = scene?.applyTime else { return }
-        scene?.hasArrived = true
+        guard number == scenesSent, let scene else { return }
+        self.scene?.hasArrived = true
+        sceneReceived = scene.version
         timer?.cancel()
-        timer = eventLoop.scheduleTask(in: time, release)
+        timer = eventLoop.scheduleTask(in: scene.applyTime, release)
     }
 
     /// The client's connection is backed up.

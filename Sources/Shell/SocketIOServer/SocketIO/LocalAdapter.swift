@@ -73,25 +73,25 @@ public final class LocalAdapter: Adapter {
     }
 
     public func broadcast(_ event: PreparedEvent, to target: BroadcastTarget) {
-        for index in shardIndices(for: target) {
-            let shard = shards[index]
-            if shard.loop.inEventLoop {
-                shard.broadcast(event, to: target)
-            } else {
-                shard.loop.execute { shard.broadcast(event, to: target) }
-            }
-        }
+        forEachShard(of: target) { $0.broadcast(event, to: target) }
     }
 
     public func forEachSocket(
         in target: BroadcastTarget, _ body: @escaping @Sendable (Socket) -> Void
     ) {
+        forEachShard(of: target) { $0.forEachSocket(in: target, body) }
+    }
+
+    /// On the shard's own loop: at once if that is the caller's.
+    private func forEachShard(
+        of target: BroadcastTarget, _ body: @escaping @Sendable (RoomShard) -> Void
+    ) {
         for index in shardIndices(for: target) {
             let shard = shards[index]
             if shard.loop.inEventLoop {
-                shard.forEachSocket(in: target, body)
+                body(shard)
             } else {
-                shard.loop.execute { shard.forEachSocket(in: target, body) }
+                shard.loop.execute { body(shard) }
             }
         }
     }
