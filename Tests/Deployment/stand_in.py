@@ -4,6 +4,7 @@ What is under test beside it is nginx's configuration and the deployment scripts
 told to be unready, and it tells which instance answered.
 """
 
+import asyncio
 import os
 import sys
 
@@ -61,6 +62,11 @@ async def answer(request):
     )
 
 
+async def slow(request):
+    await asyncio.sleep(0.5)
+    return await answer(request)
+
+
 async def ready(request):
     return web.json_response(
         {"ready": state["ready"], "reasons": [] if state["ready"] else ["told to be unready"]},
@@ -84,6 +90,7 @@ def main():
     for path in ["/api/health", "/api/live", "/api/instance", "/metrics", f"/health/{INSTANCE}"]:
         app.router.add_get(path, answer)
     app.router.add_get("/api/ready", ready)
+    app.router.add_get("/api/slow", slow)
     app.router.add_get("/set-ready/{value}", set_ready)
     sio.attach(app)
     web.run_app(
