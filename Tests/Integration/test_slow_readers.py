@@ -30,7 +30,7 @@ async def flood(host, room, nodes, rounds: int, watch=None):
             await watch()
 
 
-@pytest.mark.bound(90)
+@pytest.mark.bound(180)
 @pytest.mark.parametrize("count", [3, 25], ids=["edits", "scene"])
 async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he_reads_again(
     clusters, people, room, count
