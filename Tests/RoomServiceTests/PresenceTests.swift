@@ -12,6 +12,24 @@ import Testing
         } ?? []
     }
 
+    @Test func listsOfABigRoomAreFewer() throws {
+        var options = RoomServiceOptions()
+        options.limits.listBytesPerSecond = 1_000
+        let world = try World(options: options)
+        let host = try world.host()
+        world.advance(.seconds(5))
+        host.skip()
+        for number in 2...4 { _ = try world.guest(name: "G\(number)") }
+        // The first at once; the next says all else, once the bytes of a list are used up.
+        #expect(list(host).count == 2)
+        world.advance(.milliseconds(850))
+        #expect(!host.takeNames().contains("users-list"))
+        world.advance(.milliseconds(100))
+        #expect(list(host).count == 4)
+        world.advance(.seconds(5))
+        #expect(host.takeNames() == ["user-count"])
+    }
+
     @Test func whoLeavesIsTakenOffTheListOfTheOthers() throws {
         let world = try World()
         let host = try world.host()

@@ -67,6 +67,13 @@ package struct ServiceLimits: Sendable, Hashable {
     /// Notices (who came, who went) and lists held back for one slow client. Beyond: the oldest
     /// are left out; of each list the latest is there in any case.
     package var heldNotices = 100
+    /// Milliseconds between two lists of members of a room. Changes meanwhile: one list at the end.
+    package var listMilliseconds: Int64 = 100
+    /// Bytes of such lists that a room sends to all its clients in a second. Beyond: the time
+    /// between two is longer, and many changes are one list.
+    package var listBytesPerSecond: Int64 = 20_000_000
+    /// The longest such time, in milliseconds, whatever that makes of the bytes.
+    package var listMillisecondsAtMost: Int64 = 5_000
     /// Edits that come at once, the oldest this many milliseconds after it was made: beyond, the
     /// members get a fresh scene instead.
     package var overdueEdits = 100

@@ -181,17 +181,18 @@ extension LiveRoom {
     // MARK: Lists
 
     /// `users-list` and `user-count` to everybody here but those who just got theirs: at once, or
-    /// at the latest after a tenth of a second, for many changes together.
+    /// once for many changes together.
     private func listChanged(except newcomers: [String], mirrored: Bool) {
         let now = environment.clock.elapsedMilliseconds
-        if now - listSentAt >= Self.listInterval {
+        let due = listSentAt + listInterval
+        if now >= due {
             listSentAt = now
             return sendList(except: newcomers, mirrored: mirrored)
         }
         isListMirrored = isListMirrored || mirrored
         guard !isListScheduled else { return }
         isListScheduled = true
-        eventLoop.scheduleTask(in: .milliseconds(Self.listInterval)) {
+        eventLoop.scheduleTask(in: .milliseconds(due - now)) {
             let mirrored = self.isListMirrored
             self.isListScheduled = false
             self.isListMirrored = false
@@ -200,7 +201,16 @@ extension LiveRoom {
         }
     }
 
-    private static let listInterval: Int64 = 100
+    /// Milliseconds between two lists. Each goes whole to all, so it is longer in big rooms.
+    private var listInterval: Int64 {
+        let limits = environment.options.limits
+        let bytes = Int64(links.count) * Int64(control.members.count) * Self.listEntryBytes
+        let time = bytes * 1_000 / limits.listBytesPerSecond
+        return min(max(time, limits.listMilliseconds), limits.listMillisecondsAtMost)
+    }
+
+    /// Of a member in the list, roughly.
+    private static let listEntryBytes: Int64 = 100
 
     private func sendList(except: [String], mirrored: Bool) {
         broadcast(
