@@ -100,25 +100,15 @@ def room():
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """Two instances, Redis and nginx, shared by the tests of one file: none of them breaks it."""
-    cluster = Cluster(tmp_path_factory.mktemp("pair"), instances=2, nginx=True)
-    try:
-        asyncio.run(cluster.start())
+    with Cluster(tmp_path_factory.mktemp("pair"), instances=2, nginx=True).served() as cluster:
         yield cluster
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
     """One instance without Redis, shared by the tests of one file."""
-    cluster = Cluster(tmp_path_factory.mktemp("single"), instances=1, redis=False)
-    try:
-        asyncio.run(cluster.start())
+    with Cluster(tmp_path_factory.mktemp("single"), instances=1, redis=False).served() as cluster:
         yield cluster
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture
@@ -154,29 +144,19 @@ class Clusters(Cluster):
 @pytest.fixture(scope="module", params=["memory", "redis"])
 def server(request, tmp_path_factory):
     """One instance, once on each store, for tests of the contract that one instance can show."""
-    cluster = Cluster(
+    with Cluster(
         tmp_path_factory.mktemp(request.param), instances=1, redis=request.param == "redis"
-    )
-    try:
-        asyncio.run(cluster.start())
+    ).served() as cluster:
         yield cluster.instances[0]
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory):
     """One instance whose host grace and life of empty rooms are a second and a half."""
-    cluster = Cluster(
+    with Cluster(
         tmp_path_factory.mktemp("impatient"),
         instances=1,
         redis=False,
         env={"HOST_GRACE": 1500, "EMPTY_ROOM_TTL": 1500},
-    )
-    try:
-        asyncio.run(cluster.start())
+    ).served() as cluster:
         yield cluster.instances[0]
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()

@@ -29,13 +29,10 @@ FREE = {"MAX_EVENTS_PER_SECOND": "100000"}
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
     """One instance without Redis that lets its clients be fast."""
-    cluster = Cluster(tmp_path_factory.mktemp("free"), instances=1, redis=False, env=FREE)
-    try:
-        asyncio.run(cluster.start())
+    with Cluster(
+        tmp_path_factory.mktemp("free"), instances=1, redis=False, env=FREE
+    ).served() as cluster:
         yield cluster
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 def load(*arguments, code: int = 0, timeout: float = 100) -> dict:

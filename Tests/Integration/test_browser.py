@@ -24,18 +24,13 @@ UNICODE = "Señal ✓ \U0001f9ca עברית \u2028\x01"
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, page_server):
     """A pair behind nginx to which the tests' page may connect, and no other page."""
-    cluster = Cluster(
+    with Cluster(
         tmp_path_factory.mktemp("served"),
         instances=2,
         nginx=True,
         env={"CORS_ORIGINS": page_server.url},
-    )
-    try:
-        asyncio.run(cluster.start())
+    ).served() as cluster:
         yield cluster
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture

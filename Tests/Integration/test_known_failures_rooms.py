@@ -22,17 +22,12 @@ SHORT = 1.5  # seconds for which `brief` keeps an empty room and an absent host'
 @pytest.fixture(scope="module")
 def brief(tmp_path_factory):
     """Two instances with Redis, whose every time by which a room can end is short."""
-    cluster = Cluster(
+    with Cluster(
         tmp_path_factory.mktemp("brief"),
         instances=2,
         env={"HOST_GRACE": 1500, "EMPTY_ROOM_TTL": 1500},
-    )
-    try:
-        asyncio.run(cluster.start())
+    ).served() as cluster:
         yield cluster
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 async def listed(url: str, room: str) -> dict | None:

@@ -32,15 +32,10 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory):
     """One instance without Redis and nginx, which serves the page itself."""
-    cluster = Cluster(
+    with Cluster(
         tmp_path_factory.mktemp("embedded"), instances=1, redis=False, env=page_environment()
-    )
-    try:
-        asyncio.run(cluster.start())
+    ).served() as cluster:
         yield cluster.instances[0]
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 async def two_members(pages, url, room):

@@ -1,6 +1,5 @@
 """Programs with the official Node Redis adapter or emitter, and this server, in one cluster."""
 
-import asyncio
 import json
 import re
 
@@ -17,13 +16,8 @@ from support.waiting import eventually
 @pytest.fixture(scope="module")
 def mirroring(tmp_path_factory):
     """Two instances that publish their rooms' broadcasts, shared by the tests of this file."""
-    cluster = Cluster(tmp_path_factory.mktemp("relay"), env={"RELAY_OFFICIAL": "1"})
-    try:
-        asyncio.run(cluster.start())
+    with Cluster(tmp_path_factory.mktemp("relay"), env={"RELAY_OFFICIAL": "1"}).served() as cluster:
         yield cluster
-        cluster.assert_all_alive()
-    finally:
-        cluster.stop()
 
 
 async def metric(instance, name: str) -> int | None:

@@ -4,6 +4,8 @@ Only processes started here are signalled, each by its number; all end with the 
 that is killed.
 """
 
+import asyncio
+import contextlib
 import itertools
 import os
 import shutil
@@ -371,6 +373,16 @@ class Cluster:
             if one.name in self._born:
                 assert one.running, f"{one.name} ended with {one.exit_code}"
                 assert one.pid == self._born[one.name], f"{one.name} was started anew"
+
+    @contextlib.contextmanager
+    def served(self):
+        """The cluster started, for tests that share it and leave every instance alive."""
+        try:
+            asyncio.run(self.start())
+            yield self
+            self.assert_all_alive()
+        finally:
+            self.stop()
 
     def named(self, name: str) -> Instance:
         return next(one for one in self.instances if one.name == name)
