@@ -137,8 +137,7 @@ struct Server: Sendable {
         let namespaces = namespaces
         try await loop.submit {
             _ = SocketIOConnection(
-                session, namespaces: namespaces, limits: SocketLimits(),
-                logger: Logger(label: "test"))
+                session, namespaces: namespaces, logger: Logger(label: "test"))
             session.delegate?.engineSession(session, received: Array("0".utf8)[...])
         }.get()
         return Client(

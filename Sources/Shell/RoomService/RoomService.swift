@@ -85,7 +85,7 @@ package final class RoomService: Sendable {
             guard let self else { return }
             let session = MemberSession(socket: socket, service: self)
             self.sessions.withLockedValue { $0[socket.id] = session }
-            session.attach()
+            socket.delegate = session
             if let ticket = socket.lost?.context as? ReturnTicket { session.comeBack(by: ticket) }
         }
         environment.namespace.recover(by: recovery)

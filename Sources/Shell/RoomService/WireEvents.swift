@@ -20,6 +20,12 @@ enum ClientEvent: String, CaseIterable, Sendable {
     case userActivity = "user-activity"
     case getUserInfo = "get-user-info"
     case getUserStats = "get-user-stats"
+
+    /// As `init(rawValue:)`, which compares with one name after the other.
+    static func named(_ name: String) -> ClientEvent? { all[name] }
+
+    private static let all = Dictionary(
+        uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
 }
 
 enum ServerEvent {

@@ -110,7 +110,7 @@ final class EventsBench {
             loop, id: "s\(opened)", cookie: String(repeating: "\(index)", count: 32))
         loop.perform {
             _ = SocketIOConnection(
-                session, namespaces: namespaces, limits: SocketLimits(), logger: Self.logger)
+                session, namespaces: namespaces, logger: Self.logger)
             session.delegate?.engineSession(session, received: Array("0".utf8)[...])
         }
         run()

@@ -152,7 +152,7 @@ final class World {
         let client = TestClient(session, on: loop, after: earlier)
         loop.perform {
             _ = SocketIOConnection(
-                session, namespaces: namespaces, limits: SocketLimits(),
+                session, namespaces: namespaces,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
         client.send("0" + (auth ?? earlier.map(Self.auth) ?? ""))

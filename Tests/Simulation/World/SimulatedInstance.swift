@@ -116,7 +116,7 @@ final class SimulatedInstance: @unchecked Sendable {
         let quiet = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         loop.perform {
             _ = SocketIOConnection(
-                session, namespaces: namespaces, limits: SocketLimits(), logger: quiet)
+                session, namespaces: namespaces, logger: quiet)
         }
     }
 

@@ -136,8 +136,7 @@ struct BroadcastTests {
             sessions.append(session)
             try await loop.submit {
                 _ = SocketIOConnection(
-                    session, namespaces: namespaces, limits: SocketLimits(),
-                    logger: Logger(label: "test"))
+                    session, namespaces: namespaces, logger: Logger(label: "test"))
                 session.receive("0")
                 _ = session.takeSent()
             }.get()
@@ -170,8 +169,7 @@ struct BroadcastTests {
         let session = FakeSession(loop)
         try await loop.submit {
             _ = SocketIOConnection(
-                session, namespaces: namespaces, limits: SocketLimits(),
-                logger: Logger(label: "test"))
+                session, namespaces: namespaces, logger: Logger(label: "test"))
             session.receive("0")
         }.get()
         let socket = try await connected.futureResult.get()

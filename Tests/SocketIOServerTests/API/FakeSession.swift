@@ -108,11 +108,9 @@ final class FakeSession: EngineSession, Sendable {
 /// A Socket.IO server without a listener, on one embedded loop.
 struct Bench {
     let loop = EmbeddedEventLoop()
-    let limits: SocketLimits
     let namespaces: NamespaceTable
 
     init(_ limits: SocketLimits = SocketLimits()) {
-        self.limits = limits
         namespaces = NamespaceTable(loops: [loop], limits: limits) { _, loops, _ in
             LocalAdapter(loops: loops)
         }
@@ -122,8 +120,7 @@ struct Bench {
 
     func open(_ id: String = "engine", revision: String = "4") -> FakeSession {
         let session = FakeSession(loop, id: id, revision: revision)
-        _ = SocketIOConnection(
-            session, namespaces: namespaces, limits: limits, logger: Logger(label: "test"))
+        _ = SocketIOConnection(session, namespaces: namespaces, logger: Logger(label: "test"))
         return session
     }
 

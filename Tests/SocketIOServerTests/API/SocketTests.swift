@@ -26,6 +26,43 @@ struct SocketTests {
             ])
     }
 
+    @Test("A delegate is told all that handlers are, after them, and let go at the end")
+    func delegate() {
+        let (session, socket) = Bench().connect()
+        let log = Recorder<String>()
+        weak var ended: RecordingDelegate?
+        do {
+            let delegate = RecordingDelegate(log)
+            ended = delegate
+            socket.delegate = delegate
+        }
+        session.receive(#"2["a",1]"#)
+        socket.on("a") { _ in log.add("handler of a") }
+        socket.onDisconnect { _ in log.add("handler of the end") }
+        session.receive(#"2["a",2]"#)
+        session.receive(#"2["b"]"#)
+        session.discard(20_000_000, prefix: #"2["scene",{"a":"#)
+        session.delegate?.engineSessionBackedUp(session)
+        session.delegate?.engineSessionBecameWritable(session)
+        session.receive("1")
+        #expect(
+            log.all == [
+                "a 1", "handler of a", "a 1", "b 0", "scene 20000000", "backed up", "writable",
+                "handler of the end", "\(DisconnectReason.clientNamespaceDisconnect)",
+            ])
+        #expect(ended == nil && socket.delegate == nil)
+    }
+
+    @Test("An event that a handler's socket has left is not told its delegate")
+    func delegateAfterTheEnd() {
+        let (session, socket) = Bench().connect()
+        let log = Recorder<String>()
+        socket.delegate = RecordingDelegate(log)
+        socket.on("a") { _ in socket.disconnect() }
+        session.receive(#"2["a"]"#)
+        #expect(log.all == ["\(DisconnectReason.serverNamespaceDisconnect)"])
+    }
+
     @Test("An event that asks for an answer gets the first one only")
     func acknowledge() {
         let (session, socket) = Bench().connect()
@@ -373,4 +410,25 @@ private struct Noise: RandomNumberGenerator {
         state ^= state << 17
         return state
     }
+}
+
+/// Writes down what a socket tells its delegate.
+private final class RecordingDelegate: SocketDelegate {
+    private let log: Recorder<String>
+
+    init(_ log: Recorder<String>) { self.log = log }
+
+    func socket(_ socket: Socket, received event: SocketEvent) {
+        log.add("\(event.name) \(event.arguments.count)")
+    }
+
+    func socket(_ socket: Socket, dropped message: OversizedMessage) {
+        log.add("\(message.event ?? "?") \(message.byteCount)")
+    }
+
+    func socketBackedUp(_ socket: Socket) { log.add("backed up") }
+
+    func socketBecameWritable(_ socket: Socket) { log.add("writable") }
+
+    func socket(_ socket: Socket, disconnected reason: DisconnectReason) { log.add("\(reason)") }
 }

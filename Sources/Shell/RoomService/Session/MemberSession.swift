@@ -11,7 +11,7 @@ import SocketIOServer
 ///
 /// `@unchecked Sendable`: mutable state is touched on the socket's loop only, asserted in
 /// `handle`; rooms are reached by hopping to their loop and back.
-final class MemberSession: @unchecked Sendable {
+final class MemberSession: SocketDelegate, @unchecked Sendable {
     let socket: Socket
     let service: RoomService
     let credential: String
@@ -49,18 +49,6 @@ final class MemberSession: @unchecked Sendable {
 
     var environment: RoomEnvironment { service.environment }
 
-    /// Registers for the socket's events. On the socket's loop.
-    func attach() {
-        for event in ClientEvent.allCases {
-            socket.on(event.rawValue) { self.handle(Request(event, $0)) }
-        }
-        socket.onOversized { self.refuseOversized($0) }
-        // A burst that the kernel takes within the same turn is no lag.
-        socket.onBackedUp { self.socket.eventLoop.execute { self.tellLag() } }
-        socket.onWritable { self.tellLag() }
-        socket.onDisconnect { self.closed($0) }
-    }
-
     /// The client is in a room now.
     func moved(to room: LiveRoom) {
         self.room = room
@@ -74,6 +62,22 @@ final class MemberSession: @unchecked Sendable {
         isLagging.toggle()
         room.eventLoop.execute { [id = socket.id, isLagging] in room.lag(id, isLagging) }
     }
+
+    // MARK: From the socket
+
+    func socket(_ socket: Socket, received event: SocketEvent) {
+        guard let name = ClientEvent.named(event.name) else { return }
+        handle(Request(name, event))
+    }
+
+    func socket(_ socket: Socket, dropped message: OversizedMessage) { refuseOversized(message) }
+
+    /// A burst that the kernel takes within the same turn is no lag.
+    func socketBackedUp(_ socket: Socket) { socket.eventLoop.execute { self.tellLag() } }
+
+    func socketBecameWritable(_ socket: Socket) { tellLag() }
+
+    func socket(_ socket: Socket, disconnected reason: DisconnectReason) { closed(reason) }
 
     private func handle(_ request: Request) {
         socket.eventLoop.assertInEventLoop()
@@ -200,7 +204,7 @@ final class MemberSession: @unchecked Sendable {
 
     private func refuseOversized(_ message: OversizedMessage) {
         environment.metrics.count(\.oversizedMessages)
-        let event = message.event.flatMap(ClientEvent.init(rawValue:)) ?? .objectUpdate
+        let event = message.event.flatMap(ClientEvent.named) ?? .objectUpdate
         let text = environment.messages.text(.tooLarge)
         message.acknowledge?([
             "ok": false,

@@ -17,7 +17,7 @@ public final class Socket: Sendable {
     /// The loop of the connection, on which all handlers are called.
     public let eventLoop: any EventLoop
     /// The request that opened the client's connection.
-    public let handshake: HandshakeRequest
+    public var handshake: HandshakeRequest { session.request }
     /// What the client sent with CONNECT; an object, or nil. For a client of Engine.IO 3 the query
     /// behind the namespace, as strings.
     public let auth: JSONText?
@@ -28,11 +28,9 @@ public final class Socket: Sendable {
     /// The client's secret for coming back; nil where it cannot (`ConnectionRecovery`).
     package let pid: String?
 
-    let session: any EngineSession
     /// The session where it is one with a transport.
     let serverSession: ServerSession?
     let connection: SocketIOConnection
-    let limits: SocketLimits
     let state: NIOLoopBound<SocketState>
 
     /// On the session's loop.
@@ -46,14 +44,14 @@ public final class Socket: Sendable {
         self.pid = pid
         self.lost = lost
         self.connection = connection
-        session = connection.session
         serverSession = connection.session as? ServerSession
         eventLoop = connection.session.eventLoop
-        handshake = connection.session.request
-        limits = connection.limits
         let state = SocketState(maxPendingAcks: connection.limits.maxPendingAcks)
         self.state = NIOLoopBound(state, eventLoop: connection.session.eventLoop)
     }
+
+    var session: any EngineSession { connection.session }
+    var limits: SocketLimits { connection.limits }
 
     // MARK: State, on the loop
 
@@ -90,22 +88,22 @@ public final class Socket: Sendable {
     /// Calls `handler` on the loop for each event of that name; several handlers in the order
     /// added.
     public func on(_ event: String, _ handler: @escaping @Sendable (SocketEvent) -> Void) {
-        onLoop { $0.state.value.handlers[event, default: []].append(handler) }
+        onLoop { $0.state.value.register { $0.named[event, default: []].append(handler) } }
     }
 
     /// Calls `handler` on the loop for every event, before the handlers of its name.
     public func onAny(_ handler: @escaping @Sendable (SocketEvent) -> Void) {
-        onLoop { $0.state.value.anyHandlers.append(handler) }
+        onLoop { $0.state.value.register { $0.any.append(handler) } }
     }
 
     /// Calls `handler` on the loop for events whose name has no handler.
     public func onUnhandled(_ handler: @escaping @Sendable (SocketEvent) -> Void) {
-        onLoop { $0.state.value.unhandledHandlers.append(handler) }
+        onLoop { $0.state.value.register { $0.unhandled.append(handler) } }
     }
 
     /// Calls `handler` on the loop when a message of the client was too long and dropped.
     public func onOversized(_ handler: @escaping @Sendable (OversizedMessage) -> Void) {
-        onLoop { $0.state.value.oversizedHandlers.append(handler) }
+        onLoop { $0.state.value.register { $0.oversized.append(handler) } }
     }
 
     /// Calls `handler` on the loop, exactly once, after the socket has left namespace and rooms;
@@ -115,7 +113,7 @@ public final class Socket: Sendable {
             if case .disconnected(let reason) = socket.state.value.phase {
                 handler(reason)
             } else {
-                socket.state.value.disconnectHandlers.append(handler)
+                socket.state.value.register { $0.disconnect.append(handler) }
             }
         }
     }
@@ -124,13 +122,19 @@ public final class Socket: Sendable {
     /// mark. One big message that the kernel takes at once does that too: whether the client is
     /// slow shows `isBackedUp` in a later turn of the loop.
     public func onBackedUp(_ handler: @escaping @Sendable () -> Void) {
-        onLoop { $0.state.value.backedUpHandlers.append(handler) }
+        onLoop { $0.state.value.register { $0.backedUp.append(handler) } }
     }
 
     /// Calls `handler` on the loop each time the connection's queue, having been above its
     /// high-water mark, has drained.
     public func onWritable(_ handler: @escaping @Sendable () -> Void) {
-        onLoop { $0.state.value.writableHandlers.append(handler) }
+        onLoop { $0.state.value.register { $0.writable.append(handler) } }
+    }
+
+    /// Who is told what the socket has to tell. On the loop; held until the socket's end.
+    package var delegate: (any SocketDelegate)? {
+        get { state.value.delegate }
+        set { state.value.delegate = newValue }
     }
 
     // MARK: Rooms

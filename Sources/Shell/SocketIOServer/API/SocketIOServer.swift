@@ -36,7 +36,7 @@ public final class SocketIOServer: Sendable {
         let socketIO = EngineMount(path: options.path) { session in
             // The session holds its delegate until it ends.
             _ = SocketIOConnection(
-                session, namespaces: namespaces, limits: limits, logger: logger)
+                session, namespaces: namespaces, logger: logger)
         }
         engine = EngineServer(
             options: options, group: eventLoopGroup, logger: logger, mounts: [socketIO] + mounts)

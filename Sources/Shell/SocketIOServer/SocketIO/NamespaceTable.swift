@@ -4,6 +4,7 @@ import Synchronization
 /// The namespaces of a server by name.
 package final class NamespaceTable: Sendable {
     private let namespaces = Mutex<[String: Namespace]>([:])
+    let limits: SocketLimits
     private let make: @Sendable (String) -> Namespace
     let makeSocketID: @Sendable () -> String
 
@@ -12,6 +13,7 @@ package final class NamespaceTable: Sendable {
         makeSocketID: @escaping @Sendable () -> String = SocketID.random,
         adapter: @escaping AdapterFactory
     ) {
+        self.limits = limits
         self.makeSocketID = makeSocketID
         make = { name in Namespace(name: name, adapter: adapter(name, loops, limits)) }
         _ = obtain("/")

@@ -27,9 +27,13 @@ extension Socket {
             arguments: EventArguments(
                 Array(elements.dropFirst()), attachments: packet.attachments.map(ByteBuffer.init)),
             acknowledge: packet.id.map { Acknowledgement(socket: self, id: $0) })
-        for handler in state.value.anyHandlers { handler(event) }
-        let handlers = state.value.handlers[event.name] ?? state.value.unhandledHandlers
-        for handler in handlers where isConnected { handler(event) }
+        let delegate = state.value.delegate
+        if let handlers = state.value.handlers {
+            for handler in handlers.any { handler(event) }
+            let chosen = handlers.named[event.name] ?? handlers.unhandled
+            for handler in chosen where isConnected { handler(event) }
+        }
+        if let delegate, isConnected { delegate.socket(self, received: event) }
     }
 
     func receivedAck(_ packet: Packet) {
@@ -46,15 +50,18 @@ extension Socket {
         let message = OversizedMessage(
             byteCount: byteCount, event: packet.event,
             acknowledge: packet.id.map { Acknowledgement(socket: self, id: $0) })
-        for handler in state.value.oversizedHandlers { handler(message) }
+        for handler in state.value.handlers?.oversized ?? [] { handler(message) }
+        state.value.delegate?.socket(self, dropped: message)
     }
 
     func backedUp() {
-        for handler in state.value.backedUpHandlers { handler() }
+        for handler in state.value.handlers?.backedUp ?? [] { handler() }
+        state.value.delegate?.socketBackedUp(self)
     }
 
     func becameWritable() {
-        for handler in state.value.writableHandlers { handler() }
+        for handler in state.value.handlers?.writable ?? [] { handler() }
+        state.value.delegate?.socketBecameWritable(self)
     }
 
     /// The end: out of the rooms, acks failed, handlers told and let go. Once.
@@ -65,10 +72,12 @@ extension Socket {
         state.value.ackTimer?.task.cancel()
         state.value.ackTimer = nil
         let promises = state.value.acks.removeAll()
-        let handlers = state.value.disconnectHandlers
+        let handlers = state.value.handlers?.disconnect ?? []
+        let delegate = state.value.delegate
         state.value.dropHandlers()
         for promise in promises { promise.fail(AckError.disconnected) }
         for handler in handlers { handler(reason) }
+        delegate?.socket(self, disconnected: reason)
         state.value.user = nil
     }
 

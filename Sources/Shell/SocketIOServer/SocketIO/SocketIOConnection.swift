@@ -7,7 +7,6 @@ import SocketIO
 /// the namespaces that the client is in. Everything happens on the session's loop.
 package final class SocketIOConnection: EngineSessionDelegate {
     let session: any EngineSession
-    let limits: SocketLimits
     let revision: ProtocolRevision
     private let namespaces: NamespaceTable
     private let logger: Logger
@@ -31,19 +30,19 @@ package final class SocketIOConnection: EngineSessionDelegate {
 
     /// On the session's loop; becomes the session's delegate.
     package init(
-        _ session: any EngineSession, namespaces: NamespaceTable, limits: SocketLimits,
-        logger: Logger
+        _ session: any EngineSession, namespaces: NamespaceTable, logger: Logger
     ) {
         self.session = session
         self.namespaces = namespaces
-        self.limits = limits
         self.logger = logger
         revision = session.request.protocolRevision == 3 ? .four : .five
-        state = NIOLoopBound(State(limits, revision), eventLoop: session.eventLoop)
+        state = NIOLoopBound(State(namespaces.limits, revision), eventLoop: session.eventLoop)
         session.delegate = self
         updateConnectTimer()
         perform(state.value.machine.opened(revision))
     }
+
+    var limits: SocketLimits { namespaces.limits }
 
     // MARK: From the session
 

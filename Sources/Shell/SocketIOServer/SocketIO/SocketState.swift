@@ -11,8 +11,6 @@ final class SocketState {
         case disconnected(DisconnectReason)
     }
 
-    typealias EventHandler = @Sendable (SocketEvent) -> Void
-
     var phase = Phase.connecting
     /// The client is the socket again that it was before a break.
     var isRecovered = false
@@ -20,13 +18,9 @@ final class SocketState {
     var offsetsHolder: String?
     /// An offset was left out since.
     var hasLeftOutOffset = false
-    var handlers: [String: [EventHandler]] = [:]
-    var anyHandlers: [EventHandler] = []
-    var unhandledHandlers: [EventHandler] = []
-    var oversizedHandlers: [@Sendable (OversizedMessage) -> Void] = []
-    var disconnectHandlers: [@Sendable (DisconnectReason) -> Void] = []
-    var backedUpHandlers: [@Sendable () -> Void] = []
-    var writableHandlers: [@Sendable () -> Void] = []
+    var delegate: (any SocketDelegate)?
+    /// Nil until the first is registered, and again after the end.
+    private(set) var handlers: SocketHandlers?
     var user: (any Sendable)?
     var acks: AckRegistry<EventLoopPromise<EventArguments>>
     /// Fires at the acks' next deadline or before.
@@ -43,13 +37,15 @@ final class SocketState {
         return offsetsHolder == nil
     }
 
+    /// Registers a function.
+    func register(_ body: (SocketHandlers) -> Void) {
+        let handlers = handlers ?? SocketHandlers()
+        self.handlers = handlers
+        body(handlers)
+    }
+
     func dropHandlers() {
-        handlers = [:]
-        anyHandlers = []
-        unhandledHandlers = []
-        oversizedHandlers = []
-        disconnectHandlers = []
-        backedUpHandlers = []
-        writableHandlers = []
+        delegate = nil
+        handlers = nil
     }
 }
