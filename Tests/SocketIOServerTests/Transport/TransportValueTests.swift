@@ -87,6 +87,30 @@ import Testing
         #expect(wheel.advance(to: 1000).isEmpty)
     }
 
+    @Test func whatHasEndedIsLetGoBeforeItsTime() {
+        var wheel = TimerWheel(tick: 10, now: 0)
+        for deadline in [3, 500, 2_550] as [Int64] {
+            weak var ended: Timed?
+            do {
+                let timed = Timed()
+                ended = timed
+                wheel.add(timed, at: deadline)
+                wheel.remove(timed)
+                #expect(timed.wheelDeadline == nil)
+            }
+            #expect(ended == nil, "\(deadline)")
+        }
+        let timed = (0..<3).map { _ in Timed() }
+        for timed in timed { wheel.add(timed, at: 500) }
+        wheel.remove(timed[0])
+        wheel.remove(timed[0])
+        // Beyond a turn of the wheel it is let go later, and not told.
+        let far = Timed()
+        wheel.add(far, at: 9_999)
+        wheel.remove(far)
+        #expect(wheel.advance(to: 20_000).count == 2)
+    }
+
     @Test func aWheelThatStoodStillCatchesUp() {
         var wheel = TimerWheel(tick: 10, now: 0)
         let timed = (0..<50).map { _ in Timed() }

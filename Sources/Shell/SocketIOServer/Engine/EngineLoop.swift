@@ -76,6 +76,9 @@ final class EngineLoop: @unchecked Sendable {
         if let deadline { wheel.add(timed, at: deadline) }
     }
 
+    /// What has ended is told nothing more, and let go.
+    func unschedule(_ timed: any WheelTimed) { wheel.remove(timed) }
+
     /// Does what a late tick has not done yet, so that what arrives after a deadline is judged
     /// after it.
     func catchUp() {

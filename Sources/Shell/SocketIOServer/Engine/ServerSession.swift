@@ -369,6 +369,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         guard !hasEnded else { return }
         hasEnded = true
         roundTrips = RoundTrips()
+        loop.unschedule(self)
         loop.metrics.openSessions -= 1
         if countsAsWebSocket { loop.metrics.openWebSocketSessions -= 1 }
         if context.registry.remove(self), !request.isTrustedAddress {

@@ -35,9 +35,22 @@ struct TimerWheel {
         insert(Entry(timed: timed, deadline: deadline))
     }
 
+    /// Lets go of the object, which has ended, before its time: a dead connection is not kept until
+    /// the deadline of a living one. One that lies further away than a turn goes when its slot comes.
+    mutating func remove(_ timed: any WheelTimed) {
+        guard let deadline = timed.wheelDeadline else { return }
+        timed.wheelDeadline = nil
+        let slot = Int(dueTick(of: deadline) % Self.slotCount)
+        guard let index = slots[slot].lastIndex(where: { $0.timed === timed }) else { return }
+        slots[slot].swapAt(index, slots[slot].count - 1)
+        slots[slot].removeLast()
+    }
+
+    /// Rounded up: a slot is visited when its tick is over.
+    private func dueTick(of deadline: Int64) -> Int64 { (deadline + tick - 1) / tick }
+
     private mutating func insert(_ entry: Entry) {
-        // Rounded up: a slot is visited when its tick is over.
-        let due = max((entry.deadline + tick - 1) / tick, position + 1)
+        let due = max(dueTick(of: entry.deadline), position + 1)
         let slot = min(due, position + Self.slotCount - 1) % Self.slotCount
         slots[Int(slot)].append(entry)
     }

@@ -50,6 +50,7 @@ final class HTTPHandler: ChannelDuplexHandler, RemovableChannelHandler, WheelTim
 
     func handlerRemoved(context: ChannelHandlerContext) {
         channelContext = nil
+        loop.unschedule(self)
     }
 
     private func enter(_ phase: Phase) {
