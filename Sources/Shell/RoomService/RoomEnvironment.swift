@@ -72,7 +72,18 @@ final class RoomEnvironment: Sendable {
 /// Who this process is at the moment. A fenced process goes on as a new incarnation.
 package final class InstanceIdentity: Sendable {
     package let instanceID: String
-    private let current: NIOLockedValueBox<Incarnation>
+    private let current: NIOLockedValueBox<Current>
+
+    private struct Current: Sendable {
+        let value: Incarnation
+        /// Made once: it is asked for with every member and every commit.
+        let text: String
+
+        init(_ value: Incarnation) {
+            self.value = value
+            text = value.description
+        }
+    }
 
     private let makeNonce: @Sendable () -> UInt64
 
@@ -83,19 +94,20 @@ package final class InstanceIdentity: Sendable {
     ) {
         self.instanceID = instanceID
         self.makeNonce = makeNonce
-        current = NIOLockedValueBox(Incarnation(instanceID: instanceID, nonce: makeNonce()))
+        current = NIOLockedValueBox(
+            Current(Incarnation(instanceID: instanceID, nonce: makeNonce())))
     }
 
-    package var value: Incarnation { current.withLockedValue { $0 } }
+    package var value: Incarnation { current.withLockedValue { $0.value } }
 
     /// `value` as it is stored and compared: `server-1#9f86d081884c7d65`.
-    package var incarnation: String { value.description }
+    package var incarnation: String { current.withLockedValue { $0.text } }
 
     /// Takes a new incarnation, unless that has happened since `old`.
     package func renew(after old: String) -> Bool {
-        current.withLockedValue { value in
-            guard value.description == old else { return false }
-            value = Incarnation(instanceID: instanceID, nonce: makeNonce())
+        current.withLockedValue { current in
+            guard current.text == old else { return false }
+            current = Current(Incarnation(instanceID: instanceID, nonce: makeNonce()))
             return true
         }
     }

@@ -28,9 +28,11 @@ public struct AddressRange: Sendable, Hashable {
 
     /// Whether the address in text form lies in the range; false for what is no address.
     public func contains(_ address: String) -> Bool {
-        guard let bytes = Self.bytes(of: address), bytes.count == prefix.count else {
-            return false
-        }
+        Self.bytes(of: address).map(contains) ?? false
+    }
+
+    fileprivate func contains(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count == prefix.count else { return false }
         for (index, byte) in bytes.enumerated() {
             let bits = min(8, bitCount - index * 8)
             if bits <= 0 { break }
@@ -53,5 +55,13 @@ public struct AddressRange: Sendable, Hashable {
         case .unixDomainSocket:
             return nil
         }
+    }
+}
+
+extension [AddressRange] {
+    /// Whether one of the ranges contains the address in text form.
+    func cover(_ address: String) -> Bool {
+        guard !isEmpty, let bytes = AddressRange.bytes(of: address) else { return false }
+        return contains { $0.contains(bytes) }
     }
 }

@@ -51,7 +51,7 @@ final class EngineContext: Sendable {
 
     /// Whether an address is the operator's own, which has no limits of an address.
     func isTrusted(_ address: String) -> Bool {
-        options.trustedProxies.contains { $0.contains(address) }
+        options.trustedProxies.cover(address)
     }
 
     func loop(of eventLoop: any EventLoop) -> EngineLoop? {

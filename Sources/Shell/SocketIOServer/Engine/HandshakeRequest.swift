@@ -26,7 +26,9 @@ public struct HandshakeRequest: Sendable {
     public let isWebSocket: Bool
     /// 128 random bits in hexadecimal, made for this request: material for a credential that the
     /// answer gives out as a cookie and the session goes by.
-    public let freshToken: String
+    public var freshToken: String { [token.high, token.low].map(Self.digits).joined() }
+
+    private let token: (high: UInt64, low: UInt64)
 
     package init(
         method: HTTPMethod, path: String, query: [(name: String, value: String)],
@@ -44,16 +46,14 @@ public struct HandshakeRequest: Sendable {
         self.isTrustedAddress = isTrustedAddress
         self.isSecure = isSecure
         self.isWebSocket = isWebSocket
-        freshToken = Self.randomToken()
+        // The system's generator is cryptographically secure.
+        var generator = SystemRandomNumberGenerator()
+        token = (generator.next(), generator.next())
     }
 
-    /// The system's generator is cryptographically secure.
-    private static func randomToken() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<2).map { _ in
-            let digits = String(generator.next() as UInt64, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
+    private static func digits(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// What limits of an address count by: `remoteAddress`, of IPv6 the first 64 bits. Nil where

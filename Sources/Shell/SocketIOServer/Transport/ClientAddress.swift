@@ -12,7 +12,7 @@ struct ClientAddress: Sendable {
     /// - Parameter peer: the address at the other end of the connection.
     init(peer: String, headers: HTTPHeaders, trusted: [AddressRange]) {
         self.peer = peer
-        func isTrusted(_ address: String) -> Bool { trusted.contains { $0.contains(address) } }
+        func isTrusted(_ address: String) -> Bool { trusted.cover(address) }
         let forwarded = headers[canonicalForm: "x-forwarded-for"]
         guard !forwarded.isEmpty, isTrusted(peer) else {
             remote = peer
