@@ -35,7 +35,7 @@ package struct ConnectionStateMachine: Sendable {
 
     /// Namespaces of one connection. Beyond: CONNECT_ERROR.
     package let maxNamespaces: Int
-    private var states: [String: State] = [:]
+    private var states = ByNamespace<State>()
     private var isClosed = false
 
     package init(maxNamespaces: Int) {
@@ -105,6 +105,6 @@ package struct ConnectionStateMachine: Sendable {
     /// The connection is over.
     package mutating func closed() {
         isClosed = true
-        states = [:]
+        states.removeAll()
     }
 }

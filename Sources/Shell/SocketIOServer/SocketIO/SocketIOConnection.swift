@@ -16,7 +16,7 @@ package final class SocketIOConnection: EngineSessionDelegate {
         var decoder: PacketDecoder
         var machine: ConnectionStateMachine
         /// Connected sockets and those in middleware, by namespace.
-        var sockets: [String: Socket] = [:]
+        var sockets = ByNamespace<Socket>()
         var connectTimer: Scheduled<Void>?
         /// By namespace: which attempt to connect still waits for what the client was before.
         var searches: [String: Int] = [:]
@@ -100,7 +100,7 @@ package final class SocketIOConnection: EngineSessionDelegate {
         state.value.connectTimer?.cancel()
         state.value.connectTimer = nil
         let sockets = state.value.sockets
-        state.value.sockets = [:]
+        state.value.sockets.removeAll()
         state.value.searches = [:]
         for socket in sockets.values { socket.disconnected(.transport(reason)) }
     }
@@ -119,7 +119,8 @@ package final class SocketIOConnection: EngineSessionDelegate {
         case .event(let packet): state.value.sockets[packet.namespace]?.receivedEvent(packet)
         case .ack(let packet): state.value.sockets[packet.namespace]?.receivedAck(packet)
         case .disconnect(let namespace):
-            let socket = state.value.sockets.removeValue(forKey: namespace)
+            let socket = state.value.sockets[namespace]
+            state.value.sockets[namespace] = nil
             socket?.disconnected(.clientNamespaceDisconnect)
             updateConnectTimer()
         case .cancelConnect(let namespace):

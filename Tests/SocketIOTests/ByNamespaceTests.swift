@@ -1,0 +1,23 @@
+import Testing
+
+@testable import SocketIO
+
+@Suite("What a connection has by namespace")
+struct ByNamespaceTests {
+    @Test("Is what a dictionary is, whatever is done to it")
+    func likeADictionary() {
+        var generator = SystemRandomNumberGenerator()
+        var table = ByNamespace<Int>()
+        var dictionary: [String: Int] = [:]
+        for step in 0..<2_000 {
+            let name = "/\(Int.random(in: 0..<8, using: &generator))"
+            let value = Bool.random(using: &generator) ? step : nil
+            table[name] = value
+            dictionary[name] = value
+            #expect(table[name] == value && table.count == dictionary.count)
+            #expect(table.values.sorted() == dictionary.values.sorted())
+        }
+        table.removeAll()
+        #expect(table.count == 0 && table["/1"] == nil)
+    }
+}
