@@ -124,6 +124,18 @@ import Testing
         #expect(ids.allSatisfy { $0.wholeMatch(of: /[A-Za-z0-9_-]{20}/) != nil })
     }
 
+    @Test func aHandshakeKeepsAllHeadersButThoseThatItsAnswerSpends() {
+        let request = HandshakeRequest(
+            method: .GET, path: "/", query: [],
+            headers: [
+                "Host": "a", "Sec-WebSocket-Key": "k", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Extensions": "permessage-deflate", "X-A": "1", "x-a": "2",
+            ], remoteAddress: "::1", peerAddress: "::1", isWebSocket: true)
+        #expect(
+            request.headers.map(\.name) == ["Host", "Sec-WebSocket-Extensions", "X-A", "x-a"])
+        #expect(request.headers["x-a"] == ["1", "2"])
+    }
+
     @Test func aHeaderValueCannotSplitTheHandshake() throws {
         let head = HTTPRequestHead(
             version: .http1_1, method: .GET, uri: "/",

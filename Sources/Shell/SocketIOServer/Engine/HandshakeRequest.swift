@@ -9,7 +9,8 @@ public struct HandshakeRequest: Sendable {
     public let path: String
     /// Query items, percent-decoded, in the order sent.
     public let query: [(name: String, value: String)]
-    /// The headers as sent.
+    /// The headers as sent, without the key and the version of a WebSocket's opening, which are
+    /// spent with its answer.
     public let headers: HTTPHeaders
     /// The client's address; taken from `X-Forwarded-For` only where the peer is a trusted proxy.
     public let remoteAddress: String
@@ -39,7 +40,7 @@ public struct HandshakeRequest: Sendable {
         self.method = method
         self.path = path
         self.query = query
-        self.headers = headers
+        self.headers = Self.kept(of: headers)
         self.remoteAddress = remoteAddress
         self.peerAddress = peerAddress
         self.viaTrustedProxy = viaTrustedProxy
@@ -49,6 +50,18 @@ public struct HandshakeRequest: Sendable {
         // The system's generator is cryptographically secure.
         var generator = SystemRandomNumberGenerator()
         token = (generator.next(), generator.next())
+    }
+
+    /// A copy without room to grow: it is kept as long as the session.
+    private static func kept(of headers: HTTPHeaders) -> HTTPHeaders {
+        let isSpent = { (name: String) in
+            name.utf8.count > 16
+                && ["sec-websocket-key", "sec-websocket-version"].contains(name.lowercased())
+        }
+        var kept: [(String, String)] = []
+        kept.reserveCapacity(headers.count { !isSpent($0.name) })
+        for (name, value) in headers where !isSpent(name) { kept.append((name, value)) }
+        return HTTPHeaders(kept)
     }
 
     private static func digits(_ number: UInt64) -> String {

@@ -4,6 +4,8 @@ enum SessionID {
     /// - Parameter prefix: tells a proxy which instance has the session; see
     ///   `ServerOptions.sessionIDPrefix`.
     static func make(prefix: String) -> String {
-        prefix.isEmpty ? SocketID.random() : prefix + SocketID.random()
+        guard !prefix.isEmpty else { return SocketID.random() }
+        // Put together in its exact size: it is kept as long as the session.
+        return String(decoding: Array((prefix + SocketID.random()).utf8), as: UTF8.self)
     }
 }
