@@ -47,6 +47,17 @@ import Testing
         #expect(host.isConnected && last < 1 << 53)
     }
 
+    /// Who serves the room next knows no other version than the stored one, if its clock went back.
+    @Test func theSceneOfWhoComesInHasTheVersionThatIsStored() throws {
+        let world = try World()
+        _ = try world.host(editor: Scenes.editor("a"))
+        let guest = world.connect()
+        guest.emit("join-room", #"{"roomId":"room"}"#)
+        world.run()
+        let stored = try #require(try world.stored()?.version)
+        #expect(version(guest.next(full)) == Int64(stored))
+    }
+
     @Test func aSnapshotNamesNobodyAsItsOrigin() throws {
         let world = try World()
         let host = try world.host(editor: Scenes.editor("a"))

@@ -59,8 +59,10 @@ extension LiveRoom {
     }
 
     /// `receive-full-editor`. Its version is new each time: higher than that of anything the
-    /// client can have been sent before, in any room (R23, R25). A room without a scene is
-    /// answered in the one form that the client takes for "empty" (R26).
+    /// client can have been sent before, in any room (R23, R25). It is that of the room, which is
+    /// stored and no lower than that of his join; only a scene that is sent again goes beyond it. So
+    /// whoever goes on with the room, by whatever clock, goes on above it. A room without a scene
+    /// is answered in the one form that the client takes for "empty" (R26).
     private func prepareScene(isInitial: Bool) -> PreparedEvent {
         guard let editorData else {
             let empty: JSONValue = [
@@ -69,7 +71,9 @@ extension LiveRoom {
             ]
             return prepare(ServerEvent.fullEditor, empty, at: state.version)
         }
-        let version = max(state.version, environment.clock.next())
+        let version = max(state.version, lastSceneVersion + 1)
+        lastSceneVersion = version
+        environment.clock.observe(version)
         return prepare(
             ServerEvent.fullEditor,
             [

@@ -67,6 +67,8 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     var logBytesSinceCheckpoint = 0
     var isCheckpointing = false
     var sceneCache: SceneCache?
+    /// Of the last scene that was sent.
+    var lastSceneVersion: Version = 0
     var listSentAt: Int64 = .min / 2
     var isListScheduled = false
     /// The list that is scheduled is mirrored too.
