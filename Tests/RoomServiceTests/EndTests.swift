@@ -141,6 +141,8 @@ import Testing
             #expect(client.take().allSatisfy { $0.name == "editor-sync-error" })
         }
         #expect(world.live() == nil && world.live("other") == nil)
+        #expect(Set(world.store.copies.keys) == ["room", "other"])
+        #expect(world.store.copies["room"]?.version == (try world.stored()?.version))
         #expect(world.service.roomMetrics.fenced == 1)
         #expect(try world.stored()?.control.sceneVersion == 0)
         #expect(world.service.counts.members == 0 && world.service.counts.users == 0)

@@ -263,6 +263,54 @@ struct FallbackTests {
         #expect(try await left.commit(Fixture.update("late", "1")) == .fenced)
     }
 
+    @Test(
+        "keeps the copy of a fenced instance until the store has the room",
+        arguments: [false, true])
+    func fencedCopy(isReconciling: Bool) async throws {
+        let instance = Instance("one", over: shared)
+        let (replica, store) = (instance.replica(), instance.store)
+        try await replica.create()
+        try await replica.edit("a", "1")
+        shared.loseEverything()
+        let copy = try #require(
+            try await replica.eventLoop.submit { replica.currentCheckpoint() }.value())
+        if isReconciling {
+            _ = store.rooms.withLockedValue { $0.begin("room") }
+            let under = store.eventLoop.makePromise(of: Void.self)
+            let job = store.reconciler.reconcile("room", { _ in under.futureResult }) {
+                store.reconciliationEnded("room")
+            }
+            store.unfollow("room", leaving: copy)
+            _ = store.rooms.withLockedValue { $0.end("room", .done(.again)) }
+            under.succeed()
+            try await job.value()
+        } else {
+            store.unfollow("room", leaving: copy)
+        }
+        try await instance.isDurable()
+        let state = try #require(try await shared.stored()?.state())
+        #expect(state.scene.contains("a"))
+        #expect(store.rooms.withLockedValue { $0.records.isEmpty })
+        #expect(store.counts.localBytes == 0)
+    }
+
+    @Test("leaves a room as it is that has gone on without a fenced instance")
+    func fencedCopyOfALivingRoom() async throws {
+        let (one, two) = (Instance("one", over: shared), Instance("two", over: shared))
+        let (left, right) = (one.replica(), two.replica())
+        try await left.create()
+        try await right.open()
+        let copy = try #require(
+            try await left.eventLoop.submit { left.currentCheckpoint() }.value())
+        try await right.commit(.left(memberID: "anna", cause: .swept))
+        try await right.edit("a", "1")
+        let before = try await shared.stored()?.head
+        one.store.unfollow("room", leaving: copy)
+        try await one.isDurable()
+        #expect(try await shared.stored()?.head == before)
+        #expect(one.store.rooms.withLockedValue { $0.records.isEmpty })
+    }
+
     @Test("gives members a higher version even if the store's own entries all win")
     func versionsRise() async throws {
         let (one, two) = (Instance("one", over: shared), Instance("two", over: shared))

@@ -190,8 +190,9 @@ package final class RoomService: Sendable {
 
     // MARK: Fencing
 
-    /// This incarnation was declared dead: its copies are worth nothing and its members are others'
-    /// by now. Clients are sent to reconnect, and the process goes on under a new name.
+    /// This incarnation was declared dead: its members are others' by now, and of its copies only
+    /// those count that the store has lost. Clients are sent to reconnect, and the process goes on
+    /// under a new name.
     private func fenced(_ incarnation: String) {
         guard environment.identity.renew(after: incarnation) else { return }
         cluster.becameNewIncarnation()
@@ -200,7 +201,7 @@ package final class RoomService: Sendable {
             "this instance was declared dead by another; its clients are asked to reconnect",
             metadata: ["incarnation": "\(incarnation)"])
         registry.forEachShard { shard in
-            for room in shard.liveRooms { room.end(announcing: nil, deletedBy: nil) }
+            for room in shard.liveRooms { room.endFenced() }
             shard.closeIdleRooms(after: 0)
         }
         let clients = sessions.withLockedValue { Array($0.values) }

@@ -33,6 +33,13 @@ package protocol RoomStore: Sendable {
     /// deletions.
     func follow(_ room: String, _ follower: any RoomFollower) -> EventLoopFuture<Void>
     func unfollow(_ room: String)
+    /// As `unfollow`, by a follower of an incarnation that was declared dead: if the room got lost,
+    /// its copy may be the last there is.
+    func unfollow(_ room: String, leaving copy: RoomCheckpoint)
+}
+
+extension RoomStore {
+    package func unfollow(_ room: String, leaving copy: RoomCheckpoint) { unfollow(room) }
 }
 
 /// Somebody who keeps a copy of a room up to date: gets notices, and lends its state to the

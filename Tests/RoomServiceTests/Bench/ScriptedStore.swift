@@ -39,6 +39,7 @@ final class ScriptedStore: RoomStore, Sendable {
         var underWay: Set<String> = []
         var entryIDs: Set<String> = []
         var followers: [String: Tap] = [:]
+        var copies: [String: RoomCheckpoint] = [:]
         var answers: [CommitOutcome] = []
         var losesNotices = false
         var doublesSummaries = false
@@ -130,6 +131,8 @@ final class ScriptedStore: RoomStore, Sendable {
         state.withLockedValue { $0.followers[room]?.inner }
     }
     var followedRooms: Set<String> { Set(state.withLockedValue { $0.followers.keys }) }
+    /// What followers have left that were declared dead.
+    var copies: [String: RoomCheckpoint] { state.withLockedValue { $0.copies } }
     var violations: [String] { state.withLockedValue { $0.violations } }
 
     /// Fails what still waits; to be called at the end.
@@ -200,6 +203,11 @@ final class ScriptedStore: RoomStore, Sendable {
         let tap = Tap(follower, self)
         state.withLockedValue { $0.followers[room] = tap }
         return call(.follow, room) { $0.follow(room, tap) }
+    }
+
+    func unfollow(_ room: String, leaving copy: RoomCheckpoint) {
+        state.withLockedValue { $0.copies[room] = copy }
+        unfollow(room)
     }
 
     func unfollow(_ room: String) {

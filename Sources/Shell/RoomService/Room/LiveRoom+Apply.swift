@@ -137,7 +137,7 @@ extension LiveRoom {
         _ effects: inout Effects
     ) {
         let member = control.members[memberID]
-        if cause == .swept, member?.holder == incarnation { return endFenced() }
+        if cause == .swept, member?.holder == incarnation { return foundFenced() }
         fold(entry)
         guard let member else { return }
         if cause == .swept { environment.metrics.count(\.membersSwept) }

@@ -84,7 +84,7 @@ extension LiveRoom {
             retry(flight, heardOf: head)
         case .success(.noRoom):
             end(announcing: environment.messages.roomEnded, deletedBy: nil)
-        case .success(.fenced): endFenced()
+        case .success(.fenced): foundFenced()
         case .failure(let error):
             environment.metrics.count(\.storeFailures)
             environment.logger.debug(

@@ -119,11 +119,18 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     }
 
     /// Ends the room here: members are told and let go, what is queued is answered.
-    func end(announcing message: String?, deletedBy host: String?, mirrored: Bool = false) {
+    func end(
+        announcing message: String?, deletedBy host: String?, mirrored: Bool = false,
+        leaving copy: RoomCheckpoint? = nil
+    ) {
         eventLoop.assertInEventLoop()
         guard !isGone else { return }
         isGone = true
-        environment.store.unfollow(id)
+        if let copy {
+            environment.store.unfollow(id, leaving: copy)
+        } else {
+            environment.store.unfollow(id)
+        }
         if let message { announceEnd(message, deletedBy: host, mirrored: mirrored) }
         for link in links.values {
             link.cancel()
@@ -145,10 +152,17 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         for pending in waiting { pending.complete(pending.operation.resultAsRoomEnds) }
     }
 
-    /// Ends the room here because others took this incarnation for dead: its members are theirs.
-    func endFenced() {
+    /// Others took this incarnation for dead.
+    func foundFenced() {
         environment.onFenced(incarnation)
-        end(announcing: nil, deletedBy: nil)
+        endFenced()
+    }
+
+    /// Ends the room here because others took this incarnation for dead: its members are theirs. The
+    /// store is left the copy, in case there is no other.
+    func endFenced() {
+        guard !isGone else { return }
+        end(announcing: nil, deletedBy: nil, leaving: makeCheckpoint())
     }
 
     // MARK: Connections

@@ -66,7 +66,7 @@ extension FallbackRoomStore {
             let fences = local.origins.map { shared.isFenced($0) }
             return EventLoopFuture.whenAllSucceed(fences, on: eventLoop).map { fenced in
                 var ours = ours
-                ours.isFenced = fenced.contains(true)
+                ours.isFenced = local.isFenced || fenced.contains(true)
                 return ours
             }
         }

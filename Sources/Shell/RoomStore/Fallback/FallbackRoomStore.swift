@@ -166,6 +166,16 @@ package final class FallbackRoomStore: RoomStore {
         shared.unfollow(room)
     }
 
+    /// The copy is kept until it has been compared with what the shared store has.
+    package func unfollow(_ room: String, leaving copy: RoomCheckpoint) {
+        rooms.withLockedValue { rooms in
+            rooms.keep(copy, of: room)
+            rooms.unfollow(room)
+        }
+        shared.unfollow(room)
+        reconcileSoon(room)
+    }
+
     func noticePasses(_ notice: RoomNotice, for tap: FollowerTap) -> Bool {
         let (passes, isOther) = rooms.withLockedValue { rooms in
             guard rooms.passes(tap, of: tap.room) else { return (false, false) }

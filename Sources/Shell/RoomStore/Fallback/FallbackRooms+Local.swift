@@ -106,6 +106,31 @@ extension FallbackRooms {
         defer { put(record, for: room) }
         if record.local != nil { return record.mode == .local }
         guard record.mode != .reconciling else { return false }
+        place(checkpoint, of: room, &record)
+        record.mode = .local
+        return true
+    }
+
+    /// Keeps the copy of a follower that was declared dead, for the shared store to be compared with.
+    mutating func keep(_ checkpoint: RoomCheckpoint, of room: String) {
+        guard var record = takeRecord(room) else { return }
+        defer { put(record, for: room) }
+        guard record.deletion == nil else { return }
+        if record.local == nil {
+            place(checkpoint, of: room, &record)
+            record.hasNewCopy = record.mode == .reconciling
+            if !record.hasNewCopy { record.mode = modeToCompare }
+        }
+        record.local?.isFenced = true
+    }
+
+    /// Who wants the room waits until it has been compared, if it can be now.
+    private var modeToCompare: Mode { availability == .full ? .unverified : .local }
+
+    /// Puts the room in memory as the follower has it, with what is remembered of the log.
+    private mutating func place(
+        _ checkpoint: RoomCheckpoint, of room: String, _ record: inout Record
+    ) {
         let chain =
             record.epoch == checkpoint.epoch ? record.tail.chain(to: checkpoint.version) : []
         let image = RoomImage(
@@ -116,9 +141,7 @@ extension FallbackRooms {
         if record.epoch != checkpoint.epoch { record.highest = checkpoint.version }
         record.epoch = checkpoint.epoch
         record.local = Local(base: checkpoint.version)
-        record.mode = .local
         addLoose(loose, to: room, &record)
-        return true
     }
 
     /// What the shared store acknowledged and the follower could not fold for want of an entry
@@ -322,11 +345,13 @@ extension FallbackRooms {
         guard let isDoubted = records[room]?.isDoubted else { return Aftermath() }
         switch ending {
         case .done(let resumption):
-            moveLocalToTail(room)
+            let hasNewCopy = records[room]?.hasNewCopy == true
+            if !hasNewCopy { moveLocalToTail(room) }
             if case .replaced(let head) = resumption {
                 raise(room, to: head)
             }
-            records[room]?.mode = .shared
+            let mode = hasNewCopy ? modeToCompare : .shared
+            records[room]?.mode = mode
             records[room]?.deletion = nil
             records[room]?.failures = 0
             if resumption == .gone { records[room]?.summary = nil }
@@ -342,6 +367,7 @@ extension FallbackRooms {
         record.waiting = []
         record.hasMissedNotices = false
         record.isDoubted = false
+        record.hasNewCopy = false
         if isDoubted, record.mode == .shared, record.tap != nil, availability == .full {
             record.mode = .unverified
         }

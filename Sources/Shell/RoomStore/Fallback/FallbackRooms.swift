@@ -29,6 +29,8 @@ struct FallbackRooms: Sendable {
         var base: Version
         var bytes = 0
         var origins: Set<String> = []
+        /// It is the copy of a follower that was declared dead.
+        var isFenced = false
     }
 
     struct Record: Sendable {
@@ -50,6 +52,8 @@ struct FallbackRooms: Sendable {
         var usedAt: UInt64 = 0
         /// The connection became another one during the reconciliation.
         var isDoubted = false
+        /// During the reconciliation a copy was left here, which that knows nothing of.
+        var hasNewCopy = false
         /// A notice was kept from the follower.
         var hasMissedNotices = false
 
