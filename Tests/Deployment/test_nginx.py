@@ -264,6 +264,27 @@ def test_a_crowd_is_served_as_soon_as_the_instances_are_back(running):
     assert asyncio.run(crowd()) == [200] * 40
 
 
+@pytest.mark.known_failure("C53")
+def test_an_office_of_200_behind_one_address_is_back_within_ten_seconds(running):
+    """600 handshakes: a lobby user who joins a room opens up to three connections."""
+
+    async def reconnect(session, n):
+        url = f"{running.url}/socket.io/?EIO=4&transport=websocket&roomId=room{n % 20}"
+        async with session.ws_connect(url) as socket:
+            return (await socket.receive_str())[0]
+
+    async def storm():
+        connector = aiohttp.TCPConnector(limit=600)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            started = time.monotonic()
+            opened = await asyncio.gather(*(reconnect(session, n) for n in range(600)))
+            return opened, time.monotonic() - started
+
+    opened, seconds = asyncio.run(storm())
+    assert opened == ["0"] * 600
+    assert seconds < 10
+
+
 def test_more_than_an_office_is_told_to_wait(running):
     # The instances still close the 600 sockets of a storm: nginx may have taken them for failed.
     running.settle()
