@@ -46,6 +46,8 @@ async def test_P6_who_stops_reading_costs_little_and_has_the_right_scene_when_he
     seen = follow(slow)
     record = Acknowledged()
     traffic = Traffic(other, room, record, 0.05, "other").start()
+    # As long as he may still apply the scene of his join, edits are not even sent.
+    await slow.wait("receive-editor-object-update")
     mark = slow.mark()
     slow.stop_reading()
     backlogs = []
