@@ -210,6 +210,40 @@ import Testing
         #expect(guest.next(updated)?["objectUuid"]?.string == "b")
     }
 
+    @Test func anEditWhoseCommitTookLongerThanTheSceneIsGivenBack() throws {
+        let world = try World()
+        let host = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest()
+        host.skip()
+        world.store.holding = [.commit]
+        guest.emit(update, Scenes.update("b"))
+        world.advance(.seconds(2))
+        guest.skip()
+        world.store.release()
+        world.run()
+        #expect(host.next(updated)?["objectUuid"]?.string == "b")
+        #expect(guest.next(updated)?["objectUuid"]?.string == "b")
+        #expect(guest.takeNames().isEmpty)
+        guest.emit(update, Scenes.update("c"))
+        world.advance(.seconds(2))
+        #expect(guest.takeNames().isEmpty)
+    }
+
+    @Test func anEditIsGivenBackIfASceneCameBetweenItAndItsCommit() throws {
+        let world = try World()
+        _ = try world.host(editor: Scenes.editor("a"))
+        let guest = try world.guest()
+        world.advance(.seconds(1))
+        world.store.holding = [.commit]
+        guest.emit(update, Scenes.update("b"))
+        guest.emit("request-editor-sync", #"{"roomId":"room"}"#)
+        world.advance(.seconds(2))
+        #expect(Scenes.objects(guest.next(full)) == ["a"])
+        world.store.release()
+        world.run()
+        #expect(guest.next(updated)?["objectUuid"]?.string == "b")
+    }
+
     @Test func whoReadTooSlowlyIsNotSentEditsBeforeTheSceneHasArrived() throws {
         let world = try World()
         let host = try world.host(editor: Scenes.editor("a"))

@@ -237,6 +237,9 @@ extension LiveRoom {
     private func deliver(
         _ edit: SceneEdit, by author: String, _ entry: VersionedEntry, at version: Version?
     ) {
+        if let link = links[author], inFlight?.overtaken.contains(entry.entry.id) == true {
+            if !link.isHolding { giveBackNow(edit, to: link, entry, at: version) }
+        }
         let isAlone = links.count == 1 && links[author] != nil && apart.isEmpty
         let isWanted = !links.isEmpty && !isAlone
         let mirrored = isMirrored(entry.entry)
@@ -269,6 +272,16 @@ extension LiveRoom {
         if case .scriptAdded = edit { return link.wantScene() }
         let (name, payload) = EditEvents.delivery(of: edit, by: nil, authorName: nil, entry)
         holdBack(prepare(name, payload), for: link, key: key)
+    }
+
+    /// The same where he has applied the scene by now: the commit took longer than that.
+    private func giveBackNow(
+        _ edit: SceneEdit, to link: MemberLink, _ entry: VersionedEntry, at version: Version?
+    ) {
+        if case .scriptAdded = edit { return sendScene(to: link, isInitial: false) }
+        let (name, payload) = EditEvents.delivery(of: edit, by: nil, authorName: nil, entry)
+        link.socket.send(prepare(name, payload, at: version))
+        link.gaveBack(at: environment.clock.elapsedMilliseconds)
     }
 
     private func holdBack(_ event: PreparedEvent, for link: MemberLink, key: String?) {

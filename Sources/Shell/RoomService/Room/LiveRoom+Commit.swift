@@ -13,6 +13,8 @@ extension LiveRoom {
         var isDeletion: Bool
         /// The version that must have been folded before operations are answered.
         var lastVersion: Version?
+        /// Ids of edits over which their author has been sent a scene meanwhile.
+        var overtaken: Set<String> = []
     }
 
     /// Starts the next commit, if none is in flight.
@@ -135,10 +137,24 @@ extension LiveRoom {
             let end = flight.entryEnds[index]
             flight.results[index] = .committed(version: entries[end - 1].version)
         }
+        flight.overtaken = overtakenEdits(of: flight)
         inFlight = flight
         logBytesSinceCheckpoint += flight.batch.reduce(0) { $0 + $1.operation.approximateBytes }
         apply(sequencer.receive(entries))
         fillGap()
+    }
+
+    /// Where the store is slow a scene may have been sent and applied between an edit and its commit.
+    private func overtakenEdits(of flight: InFlight) -> Set<String> {
+        var overtaken: Set<String> = []
+        for (index, pending) in flight.batch.enumerated() {
+            guard case .edit(_, let author) = pending.operation, let mark = pending.mark,
+                links[author]?.hasAppliedScene(since: mark) == true
+            else { continue }
+            let start = index == 0 ? 0 : flight.entryEnds[index - 1]
+            overtaken.formUnion(flight.entries[start..<flight.entryEnds[index]].map(\.id))
+        }
+        return overtaken
     }
 
     /// Answers the commit in flight once everything up to it has been folded.

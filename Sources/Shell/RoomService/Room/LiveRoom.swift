@@ -22,6 +22,8 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
         let id: String
         let operation: RoomOperation
         let complete: (OperationResult) -> Void
+        /// Of an edit: what its author had been sent when it came.
+        var mark: MemberLink.SceneMark?
         var attempts = 0
     }
 
@@ -112,9 +114,12 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
             environment.metrics.count(\.rateLimited)
             return complete(.failed(.rateLimited))
         }
+        var mark: MemberLink.SceneMark?
+        if case .edit(_, let author) = operation { mark = links[author]?.sceneMark }
         queue.append(
             Pending(
-                id: environment.makeOperationID(), operation: operation, complete: complete))
+                id: environment.makeOperationID(), operation: operation, complete: complete,
+                mark: mark))
         pump()
     }
 

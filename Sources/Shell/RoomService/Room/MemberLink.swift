@@ -44,6 +44,22 @@ final class MemberLink {
         var hasArrived = false
     }
 
+    /// What the client had been sent at some time.
+    struct SceneMark {
+        let scenesSent: Int
+        let isUnderWay: Bool
+    }
+
+    var sceneMark: SceneMark { SceneMark(scenesSent: scenesSent, isUnderWay: scene != nil) }
+
+    /// Whether the client applies, or has applied, a scene over what he did at that time.
+    func hasAppliedScene(since mark: SceneMark) -> Bool {
+        mark.isUnderWay || mark.scenesSent != scenesSent
+    }
+
+    /// An edit of his own was given back to him.
+    func gaveBack(at now: Int64) { heldSentAt = now }
+
     /// The scene sent last that the client may not have applied yet.
     private var scene: SceneUnderWay?
     private var scenesSent = 0

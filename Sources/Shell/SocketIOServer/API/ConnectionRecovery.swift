@@ -1,4 +1,4 @@
-public import JSON
+import JSON
 public import NIOCore
 
 /// Lets a stock client (socket.io-client from 4.6 on) come back after a break as the socket that it
