@@ -237,8 +237,11 @@ extension LiveRoom {
     private func deliver(
         _ edit: SceneEdit, by author: String, _ entry: VersionedEntry, at version: Version?
     ) {
-        if let link = links[author], inFlight?.overtaken.contains(entry.entry.id) == true {
-            if !link.isHolding { giveBackNow(edit, to: link, entry, at: version) }
+        let key = EditEvents.holdKey(of: edit)
+        if let link = links[author], !link.isHolding,
+            inFlight?.overtaken.contains(entry.entry.id) == true
+        {
+            giveBack(edit, to: link, key: key, entry, at: version)
         }
         let isAlone = links.count == 1 && links[author] != nil && apart.isEmpty
         let isWanted = !links.isEmpty && !isAlone
@@ -249,7 +252,6 @@ extension LiveRoom {
         let event = prepare(name, payload, at: version)
         if mirrored { mirror(event, except: [author]) }
         guard isWanted else { return }
-        let key = EditEvents.holdKey(of: edit)
         var except = [author]
         for (memberID, link) in apart {
             except.append(memberID)
@@ -258,28 +260,22 @@ extension LiveRoom {
             } else if memberID != author {
                 holdBack(event, for: link, key: key)
             } else {
-                giveBack(edit, to: link, key: key, entry)
+                giveBack(edit, to: link, key: key, entry, at: version)
             }
         }
         environment.namespace.to(socketRoom).except(except).emit(event)
     }
 
     /// An author who was just sent a scene without his edit has lost it by applying that scene. He
-    /// gets it back, not marked as his own, since his client leaves those out (R27).
+    /// gets it back, not marked as his own, since his client leaves those out (R27): as soon as he
+    /// has applied the scene, or at once where the commit took longer than that.
     private func giveBack(
-        _ edit: SceneEdit, to link: MemberLink, key: String?, _ entry: VersionedEntry
-    ) {
-        if case .scriptAdded = edit { return link.wantScene() }
-        let (name, payload) = EditEvents.delivery(of: edit, by: nil, authorName: nil, entry)
-        holdBack(prepare(name, payload), for: link, key: key)
-    }
-
-    /// The same where he has applied the scene by now: the commit took longer than that.
-    private func giveBackNow(
-        _ edit: SceneEdit, to link: MemberLink, _ entry: VersionedEntry, at version: Version?
+        _ edit: SceneEdit, to link: MemberLink, key: String?, _ entry: VersionedEntry,
+        at version: Version?
     ) {
         if case .scriptAdded = edit { return sendScene(to: link, isInitial: false) }
         let (name, payload) = EditEvents.delivery(of: edit, by: nil, authorName: nil, entry)
+        if link.isHolding { return holdBack(prepare(name, payload), for: link, key: key) }
         link.socket.send(prepare(name, payload, at: version))
         link.gaveBack(at: environment.clock.elapsedMilliseconds)
     }
