@@ -318,16 +318,24 @@ final class Checkers {
             }
             guard let stored = state.scene.lastModified(of: uuid) else { continue }
             let place = Place(room: batch.room, epoch: batch.epoch, version: stored)
-            // A merge may make one entry into several, and give it a new version.
-            let owner = (mergedOwners[place] ?? owners[place]).map { $0.prefix { $0 != "~" } }
-            let firstSeen = owner.flatMap { origins[String($0)] } ?? stored
-            if edit.versions.max() ?? 0 <= firstSeen {
+            if edit.versions.max() ?? 0 <= firstSeen(place) {
                 violate(
                     .merge,
                     "\(edit.id) of \(edit.versions) is put over \(uuid) of \(stored) in"
                         + " \(batch.room)")
             }
         }
+    }
+
+    /// The first version of what has this place now. A merge may make one entry into several, give it
+    /// a new version, and bring a part of a scene, named after the version that it had there.
+    private func firstSeen(_ place: Place) -> Version {
+        guard let whole = mergedOwners[place] ?? owners[place] else { return place.version }
+        let owner = whole.prefix { $0 != "~" }
+        guard let sign = owner.lastIndex(of: "@"),
+            let version = Version(owner[sign...].dropFirst()), version < place.version
+        else { return origins[String(owner)] ?? place.version }
+        return firstSeen(Place(room: place.room, epoch: place.epoch, version: version))
     }
 
     /// A merge was carried out; the instance that made it loads the room instead of folding it.
