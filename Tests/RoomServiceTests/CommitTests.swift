@@ -36,13 +36,26 @@ import Testing
         #expect(host.take().isEmpty)
     }
 
+    @Test func whatComesInOneTickIsOneCommit() throws {
+        let world = try World()
+        let (host, guest) = (try world.host(), try world.guest())
+        host.skip()
+        let before = world.store.batches.count
+        for name in ["a", "b", "c"] { host.emit(update, Scenes.update(name)) }
+        world.run()
+        #expect(world.store.batches.dropFirst(before).map(\.entries.count) == [3])
+        #expect(uuids(guest.take()) == ["a", "b", "c"])
+    }
+
     @Test func whatComesDuringACommitGoesTogetherInTheNext() throws {
         let world = try World()
         let (host, guest) = (try world.host(), try world.guest())
         host.skip()
         world.store.holding = [.commit]
         let before = world.store.batches.count
-        for name in ["a", "b", "c"] { host.emit(update, Scenes.update(name)) }
+        host.emit(update, Scenes.update("a"))
+        world.run()
+        for name in ["b", "c"] { host.emit(update, Scenes.update(name)) }
         guest.emit(update, Scenes.update("d"))
         world.run()
         #expect(world.store.batches.count == before + 1)
@@ -60,7 +73,9 @@ import Testing
         let world = try World(options: options)
         let host = try world.host()
         world.store.holding = [.commit]
-        for index in 0..<7 { host.emit(update, Scenes.update("a\(index)")) }
+        host.emit(update, Scenes.update("first"))
+        world.run()
+        for index in 0..<6 { host.emit(update, Scenes.update("a\(index)")) }
         let large = String(repeating: "x", count: 1_500)
         for index in 0..<2 { host.emit(update, Scenes.update("b\(index)", name: large)) }
         world.run()
@@ -78,7 +93,9 @@ import Testing
         let world = try World(options: options)
         let host = try world.host()
         world.store.holding = [.commit]
-        let acks = (0..<4).map { host.call(update, Scenes.update("a\($0)")) }
+        var acks = [host.call(update, Scenes.update("a0"))]
+        world.run()
+        acks += (1..<4).map { host.call(update, Scenes.update("a\($0)")) }
         world.run()
         #expect(host.next(acks[3])?["error"]?["code"]?.string == "RATE_LIMITED")
         world.store.release()
@@ -91,7 +108,9 @@ import Testing
         let other = try small.host()
         small.store.holding = [.commit]
         let large = String(repeating: "x", count: 2_000)
-        let answers = (0..<3).map { other.call(update, Scenes.update("a\($0)", name: large)) }
+        var answers = [other.call(update, Scenes.update("a0", name: large))]
+        small.run()
+        answers += (1..<3).map { other.call(update, Scenes.update("a\($0)", name: large)) }
         small.run()
         #expect(other.next(answers[2])?["error"]?["code"]?.string == "RATE_LIMITED")
         small.store.release()
@@ -129,7 +148,10 @@ import Testing
         let (host, guest) = (try world.host(), try world.guest())
         let version = try #require(try world.stored()?.version)
         world.store.answers = Array(repeating: .conflict(head: version), count: 101)
+        world.store.holding = [.commit]
         host.emit(update, Scenes.update("a"))
+        world.run()
+        world.store.release()
         host.emit(update, Scenes.update("b"))
         host.emit(update, Scenes.update("c"))
         world.run()

@@ -17,6 +17,16 @@ extension LiveRoom {
         var overtaken: Set<String> = []
     }
 
+    /// Starts the next commit at the end of the tick: what comes at once is one commit.
+    func pumpLater() {
+        guard inFlight == nil, !isPumpPlanned else { return }
+        isPumpPlanned = true
+        eventLoop.execute {
+            self.isPumpPlanned = false
+            self.pump()
+        }
+    }
+
     /// Starts the next commit, if none is in flight.
     func pump() {
         guard inFlight == nil, reloading == nil, !queue.isEmpty, !isGone else { return }

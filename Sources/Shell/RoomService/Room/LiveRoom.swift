@@ -39,6 +39,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     var editsFirst = Int.max
     var queue = OperationQueue()
     var inFlight: InFlight?
+    var isPumpPlanned = false
     var isReading = false
     var vainReads = 0
     var reloading: Reload?
@@ -120,7 +121,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
             Pending(
                 id: environment.makeOperationID(), operation: operation, complete: complete,
                 mark: mark))
-        pump()
+        pumpLater()
     }
 
     /// Ends the room here: members are told and let go, what is queued is answered.

@@ -100,6 +100,7 @@ extension Socket {
                 socket.state.value.hasLeftOutOffset = false
             }
             socket.state.value.offsetsHolder = holder
+            socket.serverSession?.leaveAudience()
         }
     }
 
@@ -129,6 +130,9 @@ extension Socket {
         session.send(.text(ByteBuffer(bytes: text)))
         for attachment in attachments { session.send(.binary(attachment)) }
     }
+
+    /// On the loop: whether it is sent what all are sent.
+    var mayListen: Bool { isConnected && (pid == nil || state.value.offsetsHolder == nil) }
 
     /// On the loop.
     var takesVolatile: Bool { session.bufferedBytes <= limits.volatileBufferBytes }

@@ -28,6 +28,8 @@ final class EngineLoop: @unchecked Sendable {
     private var repeatedTask: RepeatedTask?
     private var dirty: [ServerSession] = []
     private var flushing: [ServerSession] = []
+    private var dirtyAudiences: [RoomAudience] = []
+    private var flushingAudiences: [RoomAudience] = []
     private var isFlushPlanned = false
     private var backedUp: [ObjectIdentifier: ServerSession] = [:]
     private var backlog = 0
@@ -102,6 +104,16 @@ final class EngineLoop: @unchecked Sendable {
     /// Flushes the session at the end of this tick of the loop, once for all its messages.
     func flushLater(_ session: ServerSession) {
         dirty.append(session)
+        planFlush()
+    }
+
+    /// As `flushLater`, for all that listen to a room.
+    func flushLater(_ audience: RoomAudience) {
+        dirtyAudiences.append(audience)
+        planFlush()
+    }
+
+    private func planFlush() {
         guard !isFlushPlanned else { return }
         isFlushPlanned = true
         eventLoop.execute {
@@ -109,6 +121,9 @@ final class EngineLoop: @unchecked Sendable {
             swap(&self.dirty, &self.flushing)
             for session in self.flushing { session.flush() }
             self.flushing.removeAll(keepingCapacity: true)
+            swap(&self.dirtyAudiences, &self.flushingAudiences)
+            for audience in self.flushingAudiences { audience.flush() }
+            self.flushingAudiences.removeAll(keepingCapacity: true)
         }
     }
 

@@ -104,6 +104,10 @@ final class FrameBatch {
         return start..<bytes.readableBytes
     }
 
+    func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeReadableBytes(body)
+    }
+
     /// Makes room for the next tick; a batch that sessions still refer to must not be used again.
     func clear() {
         if bytes.capacity > 1 << 20 { bytes = ByteBuffer() } else { bytes.clear() }

@@ -43,6 +43,9 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     private var countsAsWebSocket = false
     private var hasEnded = false
     private var roundTrips = RoundTrips()
+    /// The room whose broadcasts it shares with others, and its place there.
+    private(set) var audience: RoomAudience?
+    private(set) var listenerIndex = 0
 
     var eventLoop: any EventLoop { loop.eventLoop }
     var limits: ServerOptions.Limits { context.options.limits }
@@ -93,6 +96,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
 
     func send(_ message: EngineMessage) {
         eventLoop.preconditionInEventLoop()
+        catchUp()
         guard machine.isOpen, admit(message.byteCount) else { return }
         loop.metrics.messagesSent += 1
         enqueue(OutgoingPacket(message))
@@ -100,6 +104,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
 
     func send(_ broadcast: PreparedMessage) {
         eventLoop.preconditionInEventLoop()
+        catchUp()
         guard machine.isOpen, admit(broadcast.byteCount) else { return }
         loop.metrics.messagesSent += 1
         guard machine.transport == .webSocket else {
@@ -120,6 +125,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         guard machine.transport == .webSocket, form == .four,
             count <= FrameBatch.longestFrames
         else { return send(delivery.message(withOffset)) }
+        catchUp()
         guard admit(count) else { return }
         loop.metrics.messagesSent += 1
         delivery.append(to: &frames, withOffset)
@@ -128,6 +134,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     }
 
     func enqueue(_ packet: Packet) {
+        catchUp()
         enqueue(OutgoingPacket(packet))
     }
 
@@ -166,6 +173,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
 
     /// Called by the loop at the end of its tick.
     func flush() {
+        catchUp()
         isDirty = false
         guard machine.isOpen else { return }
         if machine.transport == .polling {
@@ -173,6 +181,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
             setBackedUp(queuedBytes > limits.highWaterBytes)
         } else {
             flushFrames()
+            if frames.isEmpty { audience?.flushed(listenerIndex) }
         }
     }
 
@@ -182,15 +191,20 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         queuedBytes = 0
         handedBytes += count
         loop.metrics.bytesSent += count
+        // While it is written the layer above may be told that the session is backed up, and queue.
+        var written = FrameQueue()
+        swap(&written, &frames)
         if webSocket.isLocal {
-            let isTaken = webSocket.write(frames)
+            let isTaken = webSocket.write(written)
             backlogBytes = !isTaken && webSocket.isBackedUp ? webSocket.backlogBytes : 0
             if !isBackedUp { largestQueued = 0 }
         } else {
             backlogBytes += count
-            webSocket.writeRemotely(frames.buffers()) { self.remoteWriteEnded(count) }
+            webSocket.writeRemotely(written.buffers()) { self.remoteWriteEnded(count) }
         }
-        frames.removeAll()
+        guard frames.isEmpty else { return }
+        written.removeAll()
+        swap(&written, &frames)
     }
 
     private func remoteWriteEnded(_ count: Int) {
@@ -198,20 +212,66 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
         if backlogBytes == 0, queuedBytes == 0 { largestQueued = 0 }
     }
 
+    // MARK: Listening
+
+    /// The descriptor that what all of a room are sent can go straight to; nil while the session
+    /// must be served by itself.
+    var descriptorOfListener: NIOBSDSocket.Handle? {
+        guard audience == nil, machine.isOpen, machine.transport == .webSocket, form == .four,
+            !isBackedUp, let webSocket, webSocket.isLocal
+        else { return nil }
+        return webSocket.freeDescriptor
+    }
+
+    func listen(to audience: RoomAudience, at index: Int) {
+        self.audience = audience
+        listenerIndex = index
+    }
+
+    /// Queues what it has not had yet of what all listeners are sent.
+    private func catchUp() { audience?.catchUp(listenerIndex) }
+
+    /// What all listeners are sent is for this session to send.
+    func take(_ batch: FrameBatch, _ range: Range<Int>, messages: Int) {
+        guard machine.isOpen, admit(range.count, largest: FrameBatch.longestFrames) else { return }
+        loop.metrics.messagesSent += messages
+        frames.append(batch, range)
+        queuedBytes += range.count
+        flushLater()
+    }
+
+    /// Something of this session waits in the channel, and goes first.
+    func channelIsUsed(by handler: WebSocketHandler) {
+        if handler === webSocket { leaveAudience() }
+    }
+
+    func leaveAudience() {
+        catchUp()
+        dropAudience()
+    }
+
+    private func dropAudience() {
+        guard let audience else { return }
+        self.audience = nil
+        audience.leave(listenerIndex)
+    }
+
     // MARK: Bounds
 
     var bufferedBytes: Int {
         if let webSocket, webSocket.isLocal { backlogBytes = webSocket.backlogBytes }
-        return queuedBytes + backlogBytes
+        return queuedBytes + backlogBytes + (audience?.pendingBytes(listenerIndex) ?? 0)
     }
 
     /// Whether `count` more bytes may be queued; closes the session if not.
-    private func admit(_ count: Int) -> Bool {
-        if count > largestQueued { largestQueued = count }
+    ///
+    /// - Parameter largest: the biggest message among them, if they are many.
+    private func admit(_ count: Int, largest: Int? = nil) -> Bool {
+        largestQueued = max(largestQueued, largest ?? count)
         let limit = limits.maxBufferedBytesPerSession
         if queuedBytes + backlogBytes + count - largestQueued <= limit { return true }
         let exact = bufferedBytes
-        if exact < largestQueued { largestQueued = max(exact, count) }
+        if exact < largestQueued { largestQueued = max(exact, largest ?? count) }
         if exact + count - largestQueued <= limit { return true }
         close(.tooSlow)
         return false
@@ -226,6 +286,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     func setBackedUp(_ value: Bool) {
         guard value != isBackedUp else { return }
         isBackedUp = value
+        if value { leaveAudience() }
         loop.setBackedUp(self, value)
         pace.reset()
         guard machine.isOpen else { return }
@@ -317,9 +378,11 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     private func close(_ reason: EngineCloseReason, lingers: Bool) {
         guard machine.isOpen else { return }
         if reason == .tooSlow {
+            dropAudience()
             loop.metrics.slowClients += 1
             dropQueue()
         }
+        catchUp()
         let action = machine.closeRequested(lingers: lingers, now: loop.now)
         switch action {
         case .nothing: return
@@ -368,6 +431,7 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     func end() {
         guard !hasEnded else { return }
         hasEnded = true
+        dropAudience()
         roundTrips = RoundTrips()
         loop.unschedule(self)
         loop.metrics.openSessions -= 1

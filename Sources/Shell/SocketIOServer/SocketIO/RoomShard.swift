@@ -9,7 +9,9 @@ final class RoomShard: Sendable {
     private final class State {
         var socketsByID: [String: Socket] = [:]
         var index = RoomIndex<Socket>()
+        var audiences: [String: RoomAudience] = [:]
         let batches = TickBatches()
+        let pool = BatchPool()
         var isRenewalPlanned = false
     }
 
@@ -28,26 +30,66 @@ final class RoomShard: Sendable {
             state.value.socketsByID[socket.id] = nil
         }
         let rooms = state.value.index.remove(socket)
+        for room in rooms { left(room, socket) }
         return rooms.filter { state.value.index.members(of: $0).isEmpty }
+    }
+
+    private func left(_ room: String, _ socket: Socket) {
+        guard let audience = state.value.audiences[room] else { return }
+        audience.remove(socket)
+        if state.value.index.members(of: room).isEmpty { state.value.audiences[room] = nil }
     }
 
     /// True if the room had no member on this loop before.
     func join(_ socket: Socket, _ room: String) -> Bool {
-        state.value.index.join(socket, room) && state.value.index.members(of: room).count == 1
+        guard state.value.index.join(socket, room) else { return false }
+        state.value.audiences[room]?.add(socket)
+        return state.value.index.members(of: room).count == 1
     }
 
     /// True if the room has no member on this loop any more.
     func leave(_ socket: Socket, _ room: String) -> Bool {
-        state.value.index.leave(socket, room) && state.value.index.members(of: room).isEmpty
+        guard state.value.index.leave(socket, room) else { return false }
+        left(room, socket)
+        return state.value.index.members(of: room).isEmpty
     }
 
     func rooms(of socket: Socket) -> Set<String> { state.value.index.rooms(of: socket) }
 
     /// Sends the event to each socket of the target once.
     func broadcast(_ event: PreparedEvent, to target: BroadcastTarget) {
+        guard let audience = audience(of: target), event.byteCount <= FrameBatch.longestFrames
+        else {
+            return deliver(event, isVolatile: target.isVolatile) { body in
+                self.forEachSocket(in: target, body)
+            }
+        }
+        let excluded = members(of: target.except)
+        let others = audience.broadcast(event, except: excluded)
+        guard !others.isEmpty else { return }
+        deliver(event, isVolatile: false) { self.visit(others, but: excluded, $0) }
+    }
+
+    /// The audience of a target that is one room.
+    private func audience(of target: BroadcastTarget) -> RoomAudience? {
         let state = state.value
-        let delivery = LoopDelivery(event, isVolatile: target.isVolatile, state.batches)
-        forEachSocket(in: target) { $0.deliver(delivery) }
+        guard !target.isVolatile, let rooms = target.rooms, rooms.count == 1,
+            let room = rooms.first, state.socketsByID[room] == nil
+        else { return nil }
+        if let audience = state.audiences[room] { return audience }
+        let members = state.index.members(of: room)
+        guard members.count > 1 else { return nil }
+        let audience = RoomAudience(members, state.pool)
+        state.audiences[room] = audience
+        return audience
+    }
+
+    private func deliver(
+        _ event: PreparedEvent, isVolatile: Bool, to forEach: ((Socket) -> Void) -> Void
+    ) {
+        let state = state.value
+        let delivery = LoopDelivery(event, isVolatile: isVolatile, state.batches)
+        forEach { $0.deliver(delivery) }
         guard !state.isRenewalPlanned else { return }
         state.isRenewalPlanned = true
         // Behind the flush of the sessions, which was planned before.

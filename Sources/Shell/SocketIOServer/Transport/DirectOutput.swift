@@ -26,16 +26,30 @@ struct DirectOutput {
 
     /// How many of the bytes the kernel has taken; the rest is the channel's.
     mutating func send(_ bytes: UnsafeRawBufferPointer) -> Int {
-        // The descriptor is the channel's: it may be another connection's as soon as that is closed.
-        guard channel.isActive else { return 0 }
-        if isChannelUsed {
-            let waiting = try? channel.syncOptions?.getOption(ChannelOptions.bufferedWritableBytes)
-            guard waiting == 0 else { return 0 }
-            isChannelUsed = false
+        freeDescriptor.map { Self.send(bytes, to: $0) } ?? 0
+    }
+
+    /// The descriptor, if nothing waits in the channel. It is the channel's: it may be another
+    /// connection's as soon as that is closed.
+    var freeDescriptor: NIOBSDSocket.Handle? {
+        mutating get {
+            guard channel.isActive else { return nil }
+            if isChannelUsed {
+                let option = ChannelOptions.bufferedWritableBytes
+                guard (try? channel.syncOptions?.getOption(option)) == 0 else { return nil }
+                isChannelUsed = false
+            }
+            return descriptor
         }
+    }
+
+    /// How many of the bytes the kernel has taken.
+    static func send(
+        _ bytes: UnsafeRawBufferPointer, to descriptor: NIOBSDSocket.Handle
+    ) -> Int {
         while true {
             let count = Glibc.send(
-                descriptor, bytes.baseAddress, bytes.count, Self.flags)
+                descriptor, bytes.baseAddress, bytes.count, flags)
             if count >= 0 { return count }
             // Any error is found again by the channel, which knows what to do about it.
             guard errno == EINTR else { return 0 }

@@ -169,6 +169,14 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
         return false
     }
 
+    /// The descriptor, if frames can go straight to it; on the handler's loop.
+    var freeDescriptor: NIOBSDSocket.Handle? { closing.isOpen ? output?.freeDescriptor : nil }
+
+    private func useChannel() {
+        output?.channelIsUsed()
+        if isLocal { session.channelIsUsed(by: self) }
+    }
+
     /// Writes whole frames through the channel.
     ///
     /// - Parameter promise: kept when the kernel has taken them, or the connection is gone.
@@ -177,7 +185,7 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
             promise?.succeed()
             return
         }
-        output?.channelIsUsed()
+        useChannel()
         for frame in frames.dropLast() {
             context.write(wrapOutboundOut(frame), promise: nil)
         }
@@ -230,7 +238,7 @@ final class WebSocketHandler: ChannelDuplexHandler, WheelTimed, @unchecked Senda
 
     private func writeControl(_ opcode: Opcode, _ payload: [UInt8]) {
         guard let context else { return }
-        output?.channelIsUsed()
+        useChannel()
         var frame = context.channel.allocator.buffer(capacity: payload.count + 2)
         frame.writeFrameHeader(opcode, payload: payload.count)
         frame.writeBytes(payload)
