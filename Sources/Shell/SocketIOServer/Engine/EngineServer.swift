@@ -122,33 +122,27 @@ public final class EngineServer: Sendable {
     // MARK: Connections
 
     private func bootstrap() -> ServerBootstrap {
-        let limits = context.options.limits
-        let highWater = limits.highWaterBytes
+        let backlog = Int32(clamping: context.options.limits.listenBacklog)
         return ServerBootstrap(group: group)
-            .serverChannelOption(
-                .backlog, value: Int32(clamping: limits.listenBacklog)
-            )
+            .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Linux hands it on to the sockets that are accepted.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // Out of file descriptors: wait a second, do not spin.
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
                 }
             }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536)
-            )
-            .childChannelOption(
-                .writeBufferWaterMark, value: .init(low: highWater / 2, high: highWater)
-            )
             .childChannelInitializer { [context] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try Self.initialize(channel, context)
                 }
             }
     }
+
+    private static let readSizes = AdaptiveRecvByteBufferAllocator(
+        minimum: 512, initial: 512, maximum: 65_536)
 
     /// The pipeline of one connection.
     static func initialize(_ channel: any Channel, _ context: EngineContext) throws {
@@ -157,6 +151,10 @@ public final class EngineServer: Sendable {
         }
         let pipeline = channel.pipeline.syncOperations
         let limits = context.options.limits
+        try channel.syncOptions?.setOption(.recvAllocator, value: readSizes)
+        try channel.syncOptions?.setOption(
+            .writeBufferWaterMark,
+            value: .init(low: limits.highWaterBytes / 2, high: limits.highWaterBytes))
         let count = context.connectionCount.wrappingIncrementThenLoad(ordering: .relaxed)
         channel.closeFuture.whenComplete { _ in
             context.connectionCount.wrappingDecrement(ordering: .relaxed)

@@ -164,7 +164,7 @@ extension HTTPHandler {
             .webSocket, request: handshake, mount: mount, loop: loop, context: engine)
         let handler = WebSocketHandler(session: session, loop: loop, context: engine)
         let headers = engine.options.handshakeHeaders(handshake)
-        guard switchProtocol(upgrade, headers: headers, to: handler, context) else {
+        guard switchProtocol(upgrade, headers: headers, to: handler, context, flushes: false) else {
             givePlaceBack(of: handshake)
             return
         }
@@ -208,9 +208,11 @@ extension HTTPHandler {
 
     /// Answers 101 and puts a WebSocket, or the tunnel to one, in the place of HTTP: before the first frame is
     /// written, and the decoder last, since it hands on what it had read too far.
+    ///
+    /// - Parameter flushes: false where a first frame follows in this tick: both are one system call.
     func switchProtocol(
         _ upgrade: WebSocketUpgrade, headers: [(String, String)], to handler: any ChannelHandler,
-        _ context: ChannelHandlerContext
+        _ context: ChannelHandlerContext, flushes: Bool = true
     ) -> Bool {
         let pipeline = context.pipeline.syncOperations
         guard context.channel.isActive,
@@ -223,8 +225,8 @@ extension HTTPHandler {
         }
         phase = .upgraded
         pipeline.removeHandler(context: encoder, promise: nil)
-        context.writeAndFlush(
-            NIOAny(upgrade.response(headers: headers)), promise: nil)
+        context.write(NIOAny(upgrade.response(headers: headers)), promise: nil)
+        if flushes { context.flush() }
         resumeReading(context)
         pipeline.removeHandler(context: context, promise: nil)
         pipeline.removeHandler(context: decoder, promise: nil)
