@@ -1,4 +1,5 @@
 import JSON
+import RoomStore
 import Rooms
 import Testing
 
@@ -55,7 +56,7 @@ import Testing
         host.emit("sync-editor-object-update", Scenes.update("b"))
         world.run()
         let room = try #require(world.live())
-        let checkpoint = world.loop(of: "room").perform { room.makeCheckpoint() }
+        let checkpoint = world.loop(of: "room").perform { RoomCheckpoint(of: room.state) }
         _ = world.store.base.save(
             checkpoint, of: "room", trimBefore: checkpoint.version)
         world.run()

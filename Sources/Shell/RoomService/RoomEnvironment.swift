@@ -2,6 +2,7 @@ import Cluster
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import RoomStore
 import Rooms
 import SocketIOServer
@@ -57,6 +58,18 @@ final class RoomEnvironment: Sendable {
     var isDraining: Bool {
         get { draining.withLockedValue { $0 } }
         set { draining.withLockedValue { $0 = newValue } }
+    }
+
+    /// Does work whose time grows with these bytes: at once where they are few, else off the loops.
+    /// Does not fail.
+    func heavy<Value: Sendable>(
+        _ byteCount: Int, answerOn loop: any EventLoop,
+        _ work: @escaping @Sendable () -> Value
+    ) -> EventLoopFuture<Value> {
+        guard byteCount >= options.limits.heavyBytes else {
+            return loop.makeSucceededFuture(work())
+        }
+        return NIOThreadPool.singleton.runIfActive(eventLoop: loop, work)
     }
 
     /// An id for an operation, unique over all instances and restarts.

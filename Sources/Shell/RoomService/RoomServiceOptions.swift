@@ -53,6 +53,9 @@ package struct ServiceLimits: Sendable, Hashable {
     package var batchOperations = 256
     /// Bytes of one commit, unless a single operation is larger.
     package var batchBytes = 1 << 20
+    /// Bytes of a scene from which on it is checked and made a checkpoint off the event loops, which
+    /// would stand still for some 2 ms a megabyte. Less is done at once.
+    package var heavyBytes = 256 << 10
     /// Log bytes after which a checkpoint is written: at least this, and the scene's own size.
     package var checkpointBytes = 1 << 20
     /// Milliseconds of log that stay readable behind a checkpoint.

@@ -156,6 +156,7 @@ extension LiveRoom {
     func replaceState(_ fresh: RoomState) {
         let before = control.members
         state = fresh
+        replacements += 1
         sceneCache = nil
         recent = nil
         sequencer.restart(at: fresh.version)

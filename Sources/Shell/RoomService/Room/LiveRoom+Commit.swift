@@ -331,7 +331,7 @@ extension LiveRoom {
 
     // MARK: Checkpoints
 
-    private func saveCheckpointIfDue() {
+    func saveCheckpointIfDue() {
         let limits = environment.options.limits
         let due = max(limits.checkpointBytes, state.scene.approximateByteCount)
         guard logBytesSinceCheckpoint >= due, !isCheckpointing else { return }
@@ -339,8 +339,25 @@ extension LiveRoom {
         logBytesSinceCheckpoint = 0
         let kept = limits.logMilliseconds * VersionClock.unitsPerMillisecond
         let trimBefore = state.version > kept ? state.version - kept : 0
-        environment.store.save(makeCheckpoint(), of: id, trimBefore: trimBefore)
-            .hop(to: eventLoop).whenComplete { _ in self.isCheckpointing = false }
+        let line = replacements
+        environment.heavy(state.scene.approximateByteCount, answerOn: eventLoop) { [state] in
+            RoomCheckpoint(of: state)
+        }.flatMap { [environment, id, eventLoop] checkpoint in
+            // In another line of entries than the copy's it would be wrong.
+            guard !self.isGone, self.replacements == line else {
+                return eventLoop.makeSucceededVoidFuture()
+            }
+            return environment.store.save(checkpoint, of: id, trimBefore: trimBefore)
+                .hop(to: eventLoop)
+        }.whenComplete { _ in self.isCheckpointing = false }
+    }
+}
+
+extension RoomCheckpoint {
+    init(of state: RoomState) {
+        self.init(
+            epoch: state.control.epoch, version: state.version, bytes: state.checkpoint(),
+            summary: RoomSummary(state.control))
     }
 }
 

@@ -69,6 +69,8 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     var timesUnlisted = 0
     var logBytesSinceCheckpoint = 0
     var isCheckpointing = false
+    /// How often the copy was replaced by what is stored.
+    var replacements = 0
     var sceneCache: SceneCache?
     /// Of the last scene that was sent.
     var lastSceneVersion: Version = 0
@@ -168,7 +170,7 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     /// store is left the copy, in case there is no other.
     func endFenced() {
         guard !isGone else { return }
-        end(announcing: nil, deletedBy: nil, leaving: makeCheckpoint())
+        end(announcing: nil, deletedBy: nil, leaving: RoomCheckpoint(of: state))
     }
 
     // MARK: Connections
@@ -233,18 +235,12 @@ final class LiveRoom: RoomFollower, @unchecked Sendable {
     func currentCheckpoint() -> RoomCheckpoint? {
         eventLoop.assertInEventLoop()
         guard !isGone else { return nil }
-        return makeCheckpoint()
+        return RoomCheckpoint(of: state)
     }
 
     func currentPosition() -> RoomPosition? {
         eventLoop.assertInEventLoop()
         return isGone ? nil : RoomPosition(epoch: control.epoch, version: state.version)
-    }
-
-    func makeCheckpoint() -> RoomCheckpoint {
-        RoomCheckpoint(
-            epoch: control.epoch, version: state.version, bytes: state.checkpoint(),
-            summary: RoomSummary(control))
     }
 
     func endDeleted(_ entry: RoomEntry?) {

@@ -31,25 +31,38 @@ extension MemberSession {
             return refuse(
                 request, RequestProblem(code: .missingData, field: .missing("editorData")))
         }
-        let upload: SceneUpload
-        do throws(SceneError) {
-            upload = try SceneUpload(checking: editorData)
-        } catch {
-            return refuse(request, sceneProblem(error))
-        }
+        exclusively { upload(editorData, request, room, done: $0) }
+    }
+
+    private func upload(
+        _ editorData: JSONText, _ request: Request, _ room: LiveRoom,
+        done: @escaping @Sendable () -> Void
+    ) {
         let memberID = socket.id
         let socketLoop = socket.eventLoop
         room.eventLoop.execute {
+            // As of now: what the member hears while the upload is checked he had not seen.
             let base = room.sceneBase(of: memberID)
             let arrivedAt = self.environment.clock.elapsedMilliseconds
-            room.submit(.upload(upload, by: memberID, basedOn: base)) { result in
-                let isOld = result == .stale || room.crossesHeldEdits(of: memberID, arrivedAt)
-                if isOld, let link = room.links[memberID] {
-                    room.sendScene(to: link, isInitial: false)
+            self.environment.heavy(editorData.bytes.count, answerOn: room.eventLoop) {
+                Result { () throws(SceneError) in try SceneUpload(checking: editorData) }
+            }.whenSuccess { checked in
+                defer { done() }
+                let upload: SceneUpload
+                switch checked {
+                case .success(let checked): upload = checked
+                case .failure(let error):
+                    return socketLoop.execute { self.refuse(request, self.sceneProblem(error)) }
                 }
-                let version = room.state.version
-                let offset = room.offset(at: version)
-                socketLoop.execute { self.uploaded(request, result, at: version, offset) }
+                room.submit(.upload(upload, by: memberID, basedOn: base)) { result in
+                    let isOld = result == .stale || room.crossesHeldEdits(of: memberID, arrivedAt)
+                    if isOld, let link = room.links[memberID] {
+                        room.sendScene(to: link, isInitial: false)
+                    }
+                    let version = room.state.version
+                    let offset = room.offset(at: version)
+                    socketLoop.execute { self.uploaded(request, result, at: version, offset) }
+                }
             }
         }
     }
