@@ -89,30 +89,26 @@ final class Janitor: Sendable {
 
     private func lookThroughList() {
         guard environment.isStoreSettled() else { return }
-        directory.summaries().hop(to: eventLoop).whenSuccess { summaries in
-            for summary in summaries.lazy.filter(self.isOverdue).prefix(Self.removalsPerLook) {
+        directory.rooms().hop(to: eventLoop).whenSuccess { list in
+            let due =
+                self.environment.clock.nowMilliseconds
+                - self.environment.options.emptyRoomMilliseconds
+            for summary in list.empty(since: due).prefix(Self.removalsPerLook) {
                 self.remove(summary)
             }
-            let holders = summaries.reduce(into: Set()) { $0.formUnion($1.holders.keys) }
+            let holders = list.holders
             self.forgetRounds(but: holders)
             for holder in self.cluster.gone(among: holders) { self.sweep(holder) }
-            let listed = Dictionary(summaries.map { ($0.id, $0) }, uniquingKeysWith: { a, _ in a })
-            self.registry.forEachShard { self.compare($0, with: listed) }
+            self.registry.forEachShard { self.compare($0, with: list) }
         }
-    }
-
-    private func isOverdue(_ summary: RoomSummary) -> Bool {
-        guard summary.userCount == 0, summary.emptySince > 0 else { return false }
-        let emptyFor = environment.clock.nowMilliseconds - summary.emptySince
-        return emptyFor >= environment.options.emptyRoomMilliseconds
     }
 
     /// Rooms served here that the store does not list any more (their deletion was missed), or of
     /// which it has more (the last notice was lost); rooms in which this incarnation has members
     /// and which it does not serve (they are nobody's).
-    private func compare(_ shard: RoomShard, with listed: [String: RoomSummary]) {
+    private func compare(_ shard: RoomShard, with list: RoomList) {
         for room in shard.liveRooms {
-            if let summary = listed[room.id], summary.epoch == room.control.epoch {
+            if let summary = list[room.id], summary.epoch == room.control.epoch {
                 room.timesUnlisted = 0
                 room.heard(of: summary.version)
             } else {
@@ -121,7 +117,7 @@ final class Janitor: Sendable {
             }
         }
         let own = environment.identity.incarnation
-        for summary in listed.values where summary.holders[own, default: 0] > 0 {
+        for summary in list.rooms(with: own) {
             guard registry.shard(for: summary.id) === shard, !shard.isServing(summary.id) else {
                 continue
             }
@@ -188,8 +184,8 @@ final class Janitor: Sendable {
             return state.rounds[incarnation, default: 0]
         }
         directory.noteChange()
-        directory.summaries().whenSuccess { summaries in
-            for summary in summaries where summary.holders[incarnation] != nil {
+        directory.rooms().whenSuccess { list in
+            for summary in list.rooms(with: incarnation) {
                 self.sweep(incarnation, from: summary.id, round: round)
             }
         }

@@ -32,12 +32,12 @@ final class RoomDirectory: Sendable {
 
     fileprivate struct Cache: Sendable {
         var readAt: Int64 = .min / 2
-        var list: EventLoopFuture<[RoomSummary]>?
+        var list: EventLoopFuture<RoomList>?
         var isReading = false
         /// Something changed since the read under way began.
         var isOutdated = false
         /// The read after that, if somebody waits for it.
-        var next: EventLoopPromise<[RoomSummary]>?
+        var next: EventLoopPromise<RoomList>?
         var lastCount = 0
     }
 
@@ -54,9 +54,9 @@ final class RoomDirectory: Sendable {
 
     /// All rooms, the last active first.
     func roomItems() -> EventLoopFuture<[RoomItem]> {
-        summaries().map { summaries in
+        rooms().map { list in
             let now = self.environment.clock.nowMilliseconds
-            return summaries.map { summary in
+            return list.rooms.map { summary in
                 let owner = self.cluster.owner(of: summary.id)
                 return RoomItem(
                     summary: summary, ownerID: owner.id, ownerURL: owner.url,
@@ -65,11 +65,11 @@ final class RoomDirectory: Sendable {
         }
     }
 
-    func summaries() -> EventLoopFuture<[RoomSummary]> {
+    func rooms() -> EventLoopFuture<RoomList> {
         let now = environment.clock.elapsedMilliseconds
-        let promise = eventLoop.makePromise(of: [RoomSummary].self)
+        let promise = eventLoop.makePromise(of: RoomList.self)
         enum Step {
-            case take(EventLoopFuture<[RoomSummary]>)
+            case take(EventLoopFuture<RoomList>)
             case wait
             case read
         }
@@ -87,7 +87,7 @@ final class RoomDirectory: Sendable {
         }
         switch step {
         case .take(let list):
-            promise.succeed([])
+            promise.succeed(RoomList([]))
             return list
         case .wait: break
         case .read: read(into: promise)
@@ -105,19 +105,24 @@ final class RoomDirectory: Sendable {
     /// Rooms on the list that was read last.
     var lastCount: Int { cache.withLockedValue { $0.lastCount } }
 
-    private func read(into promise: EventLoopPromise<[RoomSummary]>) {
+    private func read(into promise: EventLoopPromise<RoomList>) {
         environment.store.summaries().whenComplete { result in
             let now = self.environment.clock.elapsedMilliseconds
             let next = self.cache.withLockedValue { $0.ended(result, at: now) }
-            promise.completeWith(
-                result.map { list in list.sorted { ($0.version, $0.id) > ($1.version, $1.id) } })
+            switch result {
+            case .success(let summaries):
+                self.environment.heavy(
+                    summaries.count * RoomList.bytesPerRoom, answerOn: self.eventLoop
+                ) { RoomList(summaries) }.cascade(to: promise)
+            case .failure(let error): promise.fail(error)
+            }
             if let next { self.read(into: next) }
         }
     }
 }
 
 extension RoomDirectory.Cache {
-    fileprivate mutating func beginReading(into promise: EventLoopPromise<[RoomSummary]>) {
+    fileprivate mutating func beginReading(into promise: EventLoopPromise<RoomList>) {
         list = promise.futureResult
         isReading = true
         isOutdated = false
@@ -126,7 +131,7 @@ extension RoomDirectory.Cache {
     /// Gives the promise of the read to begin now, if there is one.
     fileprivate mutating func ended(
         _ result: Result<[RoomSummary], any Error>, at now: Int64
-    ) -> EventLoopPromise<[RoomSummary]>? {
+    ) -> EventLoopPromise<RoomList>? {
         isReading = false
         readAt = now
         switch result {
