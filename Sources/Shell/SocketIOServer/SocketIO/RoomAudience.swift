@@ -120,7 +120,7 @@ final class RoomAudience {
     func broadcast(_ event: PreparedEvent, except excluded: Set<Socket>) -> [Socket] {
         if !others.isEmpty { admitOthers() }
         let others = self.others
-        for socket in excluded { if let index = index(of: socket) { catchUp(index) } }
+        for socket in excluded { if let index = index(of: socket) { handOver(index) } }
         guard event.namespace == listeners.first?.socket.namespace.name else { return others }
         streams[0].append(event.message.webSocketFrames, pool)
         streams[1].append(event.messageWithOffset.webSocketFrames, pool)
@@ -143,14 +143,20 @@ final class RoomAudience {
         streams[listeners[index].form].end - listeners[index].position
     }
 
-    /// Hands over what a listener has not had yet: its session has something of its own to send.
+    /// The session of a listener has something of its own to send, after what all were sent.
     func catchUp(_ index: Int) {
         listeners[index].hasOwnFrames = true
+        handOver(index)
+    }
+
+    /// Hands over to its session what a listener has not had yet.
+    private func handOver(_ index: Int) {
         let listener = listeners[index]
         let stream = streams[listener.form]
         guard listener.position < stream.end, let batch = stream.batch else { return }
         listeners[index].position = stream.end
         listeners[index].messages = stream.messages
+        listeners[index].hasOwnFrames = true
         listener.session.take(
             batch, listener.position..<stream.end, messages: stream.messages - listener.messages)
     }
@@ -227,11 +233,15 @@ final class RoomAudience {
 final class BatchPool {
     private var free: [FrameBatch] = []
     private static let most = 256
+    /// Bytes; a larger batch was of a burst, and is let go.
+    private static let largest = 64 * 1024
 
     func take() -> FrameBatch { free.popLast() ?? FrameBatch() }
 
     func giveBack(_ batch: inout FrameBatch?) {
-        guard free.count < Self.most, isKnownUniquelyReferenced(&batch), let batch else { return }
+        guard free.count < Self.most, isKnownUniquelyReferenced(&batch), let batch,
+            batch.bytes.capacity <= Self.largest
+        else { return }
         batch.clear()
         free.append(batch)
     }
