@@ -232,12 +232,17 @@ final class ServerSession: EngineSession, WheelTimed, @unchecked Sendable {
     private func catchUp() { audience?.catchUp(listenerIndex) }
 
     /// What all listeners are sent is for this session to send.
-    func take(_ batch: FrameBatch, _ range: Range<Int>, messages: Int) {
-        guard machine.isOpen, admit(range.count, largest: FrameBatch.longestFrames) else { return }
+    ///
+    /// - Parameter isBegun: the kernel has the beginning of a frame. The rest goes to the channel at
+    ///   once, whatever the limit: nothing else may come between.
+    func take(_ batch: FrameBatch, _ range: Range<Int>, messages: Int, isBegun: Bool = false) {
+        guard machine.isOpen,
+            isBegun || admit(range.count, largest: FrameBatch.longestFrames)
+        else { return }
         loop.metrics.messagesSent += messages
         frames.append(batch, range)
         queuedBytes += range.count
-        flushLater()
+        if isBegun { flush() } else { flushLater() }
     }
 
     /// Something of this session waits in the channel, and goes first.

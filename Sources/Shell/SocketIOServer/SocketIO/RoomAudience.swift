@@ -17,7 +17,7 @@ final class RoomAudience {
         let socket: Socket
         let session: ServerSession
         let descriptor: NIOBSDSocket.Handle
-        let form: Int
+        let form: Form
         /// Up to here it has had the bytes and the messages of this tick.
         var position = 0
         var messages = 0
@@ -25,7 +25,12 @@ final class RoomAudience {
         var hasOwnFrames: Bool
     }
 
-    /// What listeners of one form are sent in this tick: without offsets (0) or with them (1).
+    private enum Form: CaseIterable {
+        case plain
+        case withOffset
+    }
+
+    /// What listeners of one form are sent in this tick.
     private struct Stream {
         var batch: FrameBatch?
         var end = 0
@@ -46,12 +51,10 @@ final class RoomAudience {
         private var plain = Stream()
         private var withOffset = Stream()
 
-        subscript(form: Int) -> Stream {
-            get { form == 0 ? plain : withOffset }
-            _modify { if form == 0 { yield &plain } else { yield &withOffset } }
+        subscript(form: Form) -> Stream {
+            get { form == .plain ? plain : withOffset }
+            _modify { if form == .plain { yield &plain } else { yield &withOffset } }
         }
-
-        var forms: Range<Int> { 0..<2 }
     }
 
     private let pool: BatchPool
@@ -92,7 +95,7 @@ final class RoomAudience {
         guard socket.mayListen, let session = socket.serverSession,
             let descriptor = session.descriptorOfListener
         else { return false }
-        let form = socket.pid == nil ? 0 : 1
+        let form = socket.pid == nil ? Form.plain : .withOffset
         session.listen(to: self, at: listeners.count)
         listeners.append(
             Listener(
@@ -122,8 +125,8 @@ final class RoomAudience {
         let others = self.others
         for socket in excluded { if let index = index(of: socket) { handOver(index) } }
         guard event.namespace == listeners.first?.socket.namespace.name else { return others }
-        streams[0].append(event.message.webSocketFrames, pool)
-        streams[1].append(event.messageWithOffset.webSocketFrames, pool)
+        streams[.plain].append(event.message.webSocketFrames, pool)
+        streams[.withOffset].append(event.messageWithOffset.webSocketFrames, pool)
         // A session may have ended meanwhile, by what it had to take.
         for socket in excluded {
             guard let index = index(of: socket) else { continue }
@@ -170,16 +173,18 @@ final class RoomAudience {
         let session: ServerSession
         let range: Range<Int>
         let messages: Int
+        let isBegun: Bool
     }
 
     /// At the end of the tick.
     func flush() {
         isFlushPlanned = false
-        for form in streams.forms {
+        for form in Form.allCases {
             var batch = streams[form].batch.take()
             if let batch {
                 for rest in send(batch, form) {
-                    rest.session.take(batch, rest.range, messages: rest.messages)
+                    rest.session.take(
+                        batch, rest.range, messages: rest.messages, isBegun: rest.isBegun)
                 }
             }
             pool.giveBack(&batch)
@@ -187,7 +192,7 @@ final class RoomAudience {
     }
 
     /// Nothing but system calls: nobody is called back while the listeners are walked over.
-    private func send(_ batch: FrameBatch, _ form: Int) -> [Rest] {
+    private func send(_ batch: FrameBatch, _ form: Form) -> [Rest] {
         let (end, allMessages) = (streams[form].end, streams[form].messages)
         streams[form].end = 0
         streams[form].messages = 0
@@ -217,7 +222,7 @@ final class RoomAudience {
                     rests.append(
                         Rest(
                             session: listeners[index].session, range: start + taken..<end,
-                            messages: count))
+                            messages: count, isBegun: taken > 0))
                 }
             }
         }
